@@ -1,0 +1,1 @@
+"""GraphQL and HTTP, settings, command line: the only place that composes."""

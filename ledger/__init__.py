@@ -1,0 +1,1 @@
+"""What happened to every token family, and what may happen next."""

@@ -1,0 +1,1 @@
+"""Numbered SQL files, plus one function a file: data of the package, imported by nothing."""
