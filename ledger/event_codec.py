@@ -1,0 +1,88 @@
+"""Events as canonical JSON payloads, and back.
+
+Bytes are lower-case hex, times RFC 3339 with microseconds, and a field that has its default is left out. The
+keys are the fields of the classes in `ledger.events`; the type's name is the class's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, get_args
+
+import orjson
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from ledger.canonical import Json, canonical_json, timestamp
+from ledger.events import Event
+
+SCHEMA_VERSION = 1
+"""Of every type so far."""
+
+_CLASSES: dict[str, type[Any]] = {
+    one.__name__: one for member in get_args(Event) for one in (get_args(member) or (member,))
+}
+
+
+class UnknownEventError(ValueError):
+    """A stored event that this program cannot read: newer than it, or damaged."""
+
+
+def event_type(event: Event) -> str:
+    """The name of an event's type, as stored."""
+    return type(event).__name__
+
+
+def encode_payload(event: Event) -> str:
+    """The canonical JSON of an event's fields."""
+    payload: dict[str, Json] = {}
+    for name, default in _fields(type(event)):
+        value = getattr(event, name)
+        if value != default:
+            payload[name] = _plain(value)
+    return canonical_json(payload).decode()
+
+
+def decode_payload(type_name: str, schema_version: int, payload: str) -> Event:
+    """The event that was encoded.
+
+    Raises:
+        UnknownEventError: no such type or schema version, or fields that the type does not have.
+    """
+    if type_name not in _CLASSES or schema_version != SCHEMA_VERSION:
+        raise UnknownEventError(f"no event {type_name!r} of schema version {schema_version} is known")
+    try:
+        event: Event = _adapter(type_name).validate_python(orjson.loads(payload))
+    except ValidationError as error:
+        where = ", ".join(".".join(map(str, one["loc"])) for one in error.errors(include_input=False))
+        raise UnknownEventError(f"the payload of a {type_name} is damaged at {where}") from None
+    return event
+
+
+def _plain(value: object) -> Json:
+    match value:
+        case bytes():
+            return value.hex()
+        case datetime():
+            return timestamp(value)
+        case StrEnum():
+            return value.value
+        case tuple():
+            return [_plain(one) for one in value]
+        case None | bool() | int() | str():
+            return value
+        case _:
+            raise TypeError(f"an event cannot hold a {type(value).__name__}")
+
+
+@cache
+def _fields(of: type[Any]) -> tuple[tuple[str, object], ...]:
+    return tuple((one.name, one.default if one.default is not MISSING else MISSING) for one in fields(of))
+
+
+@cache
+def _adapter(type_name: str) -> TypeAdapter[Any]:
+    of = with_config(ConfigDict(val_json_bytes="hex", extra="forbid"))(_CLASSES[type_name])
+    return TypeAdapter(of)

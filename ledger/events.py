@@ -1,0 +1,198 @@
+"""The facts of a token family, in the past tense and frozen.
+
+A family is one stream of them, versions 1, 2, 3 without holes. No token, no secret and no personal data is in
+an event: the hash of a secret is of 256 random bits, and addresses, agents, labels and claims lie beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Transport(StrEnum):
+    """Where a refresh token travels."""
+
+    COOKIE = "cookie"
+    BODY = "body"
+
+
+class ReplayCause(StrEnum):
+    """Which window covered a replay."""
+
+    CONCURRENT = "concurrent"
+    LOST_RESPONSE = "lost_response"
+
+
+class RefusalReason(StrEnum):
+    """Why a refresh was refused with the token untouched."""
+
+    CLIENT_MISMATCH = "client_mismatch"
+    BINDING_FAILED = "binding_failed"
+    SUBJECT_INACTIVE = "subject_inactive"
+
+
+class ReuseSubtype(StrEnum):
+    """What gave a reuse away."""
+
+    LATE_REPLAY = "late_replay"
+    """The token before the current one, after its windows."""
+    STALE_GENERATION = "stale_generation"
+    """An older one."""
+    BUDGET_EXCEEDED = "budget_exceeded"
+    """Inside a window, but too many foreign replays or recoveries."""
+    FINGERPRINT = "fingerprint"
+    """Inside the lost-response window, but another user-agent family."""
+
+
+class ForgerySubtype(StrEnum):
+    """What was wrong with a token whose mac was right."""
+
+    UNRECORDED = "unrecorded"
+    """No event of the family recorded this secret."""
+    AHEAD = "ahead"
+    """A generation that the family has not reached."""
+
+
+class RevocationReason(StrEnum):
+    """Why a family was ended by decision."""
+
+    LOGOUT = "logout"
+    SUBJECT = "subject"
+    """By its own subject from another session."""
+    REUSE = "reuse"
+    NOT_BEFORE = "not_before"
+
+
+class ExpiryKind(StrEnum):
+    """Which deadline passed."""
+
+    IDLE = "idle"
+    ABSOLUTE = "absolute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIssued:
+    """A family was opened; generation 0. Deadlines are exclusive."""
+
+    subject: str
+    client_id: str
+    transport: Transport
+    scope: tuple[str, ...]
+    secret_hash: bytes
+    idle_expires_at: datetime
+    absolute_expires_at: datetime
+    sender_key: str | None = None
+    """JWK thumbprint that the family is bound to (RFC 9449 section 6.1)."""
+    unrecorded_replays: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRotated:
+    """The current refresh token was replaced by its successor, of this generation."""
+
+    generation: int
+    secret_hash: bytes
+    idle_expires_at: datetime
+    grace_ends_at: datetime
+    """End (exclusive) of the window in which the replaced token may still be presented."""
+    lost_response_ends_at: datetime | None
+    """The same for its lost-response window; None where the client has none."""
+    unrecorded_replays: int = 0
+    """Replays since the event before, that have no event of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenReplayed:
+    """A replaced token came back inside a window and got the current one."""
+
+    cause: ReplayCause
+    foreign: bool
+    presented_generation: int
+    generation: int
+    unrecorded_replays: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshRefused:
+    """A refresh was refused and nothing else changed."""
+
+    reason: RefusalReason
+    unrecorded_replays: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReuseDetected:
+    """A replaced token came back and no window covered it."""
+
+    subtype: ReuseSubtype
+    presented_generation: int
+    generation: int
+    seconds_since_rotation: int
+    """Since the presented token was replaced."""
+    enforced: bool
+    """False in shadow mode: reported, and the family lives on."""
+    unrecorded_replays: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedAfterRevocation:
+    """A replaced token came back to a family that had already been revoked. At most one a family."""
+
+    presented_generation: int
+    generation: int
+    unrecorded_replays: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgeryDetected:
+    """A token with a right mac that this ledger never issued; nothing was ended by it."""
+
+    subtype: ForgerySubtype
+    presented_generation: int
+    generation: int
+    unrecorded_replays: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRevoked:
+    """The family was ended by decision."""
+
+    reason: RevocationReason
+    generation: int
+    unrecorded_replays: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenExpired:
+    """The family was ended by time; `deadline` is when, which is before the event."""
+
+    kind: ExpiryKind
+    deadline: datetime
+    generation: int
+    unrecorded_replays: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKeyRotated:
+    """An administrative act: the next key of a kind became the current one."""
+
+    kind: str
+    key_id: str
+    replaced_key_id: str
+    next_key_id: str
+
+
+FamilyEvent = (
+    TokenIssued
+    | TokenRotated
+    | TokenReplayed
+    | RefreshRefused
+    | ReuseDetected
+    | ReplayedAfterRevocation
+    | ForgeryDetected
+    | TokenRevoked
+    | TokenExpired
+)
+Event = FamilyEvent | SigningKeyRotated
