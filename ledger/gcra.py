@@ -1,4 +1,7 @@
-"""The generic cell rate algorithm: a limit whose whole state is one moment."""
+"""How often something may happen: the generic cell rate algorithm, a token bucket held in one timestamp.
+
+The timestamp is the theoretical arrival: when the bucket will be full again. None stands for a full bucket.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +11,52 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """`limit` at once, and one more for every `period / limit` that passes."""
+    """A burst of `limit`, then one per `period / limit`.
+
+    Raises:
+        ValueError: the limit is below 1 or the period not above zero.
+    """
 
     limit: int
     period: timedelta
 
     def __post_init__(self) -> None:
-        if self.limit < 1 or self.period <= timedelta(0):
-            raise ValueError("a rate needs a limit of at least 1 and a period above zero")
+        if self.limit < 1:
+            raise ValueError("the limit of a rate is at least 1")
+        if self.period <= timedelta(0):
+            raise ValueError("the period of a rate is above zero")
+
+    @property
+    def interval(self) -> timedelta:
+        """The time in which one unit comes back, rounded up to a microsecond so that none comes too early."""
+        return -(-self.period // self.limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """Within the rate; `theoretical_arrival` is the state to keep."""
+    """One unit was taken; the caller keeps the new theoretical arrival."""
 
     theoretical_arrival: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limited:
-    """Over the rate; the state stays as it was."""
+    """Nothing was taken; one unit is there after this time, always above zero."""
 
     retry_after: timedelta
 
 
 def take(rate: Rate, theoretical_arrival: datetime | None, now: datetime) -> Allowed | Limited:
-    """Take one from the rate. `theoretical_arrival` is the state kept, None at first."""
-    next_arrival = now if theoretical_arrival is None else max(theoretical_arrival, now)
-    next_arrival += rate.period / rate.limit
-    earliest = next_arrival - rate.period
-    if now < earliest:
-        return Limited(retry_after=earliest - now)
-    return Allowed(theoretical_arrival=next_arrival)
+    """Take one unit, if there is one.
+
+    No one waits longer than one interval from an empty bucket, whatever the stored time: a clock that was set back
+    or a rate that was raised leaves a time further ahead than an empty bucket has, and it counts as empty.
+    """
+    interval = rate.interval
+    if theoretical_arrival is None or theoretical_arrival <= now:
+        return Allowed(theoretical_arrival=now + interval)
+    arrival = min(theoretical_arrival, now + interval * rate.limit)
+    wait = arrival - interval * (rate.limit - 1) - now
+    if wait > timedelta(0):
+        return Limited(retry_after=wait)
+    return Allowed(theoretical_arrival=arrival + interval)
