@@ -6,7 +6,7 @@ keys are the fields of the classes in `ledger.events`; the type's name is the cl
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -38,7 +38,7 @@ def event_type(event: Event) -> str:
 def encode_payload(event: Event) -> str:
     """The canonical JSON of an event's fields."""
     payload: dict[str, Json] = {}
-    for name, default in _fields(type(event)):
+    for name, default in _fields(event_type(event)):
         value = getattr(event, name)
         if value != default:
             payload[name] = _plain(value)
@@ -78,8 +78,9 @@ def _plain(value: object) -> Json:
 
 
 @cache
-def _fields(of: type[Any]) -> tuple[tuple[str, object], ...]:
-    return tuple((one.name, one.default if one.default is not MISSING else MISSING) for one in fields(of))
+def _fields(type_name: str) -> tuple[tuple[str, object], ...]:
+    """Names and defaults; `MISSING`, which equals no value, where there is none."""
+    return tuple((one.name, one.default) for one in fields(_CLASSES[type_name]))
 
 
 @cache

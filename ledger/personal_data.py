@@ -41,6 +41,9 @@ class PersonalData:
         return cls(**orjson.loads(data))
 
 
+NOTHING_PERSONAL = PersonalData()
+
+
 def commitment(salt: bytes, data: bytes) -> bytes:
     """What an event holds in place of its personal data; without the salt nothing can be guessed from it."""
     return hashlib.sha256(salt + data).digest()

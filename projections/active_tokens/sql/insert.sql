@@ -6,7 +6,7 @@ INSERT INTO active_tokens (
   replay_reported, device_label, claims, address, user_agent, bookkeeping
 )
 SELECT
-  family_id, version, head, last_event_at, status, subject, client_id, transport, string_to_array(nullif(scope, ''), ' '),
+  family_id, version, head, last_event_at, status, subject, client_id, transport, string_to_array(scope, ' '),
   sender_key, opened_at, generation, secret_hash, last_used_at, idle_expires_at, absolute_expires_at, ended_at,
   ended_reason, replay_reported, device_label, claims::jsonb, address, user_agent, bookkeeping::jsonb
 FROM unnest(

@@ -1,0 +1,276 @@
+"""One transaction for many commands: lock, read, decide, append, fold, commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from psycopg import AsyncConnection
+
+from ledger.answers import Answer, RefusalCode, Refused
+from ledger.bookkeeping import Bookkeeping
+from ledger.commands import Command, Issue, family_of
+from ledger.decider import Context, Decision, Evidence, EvidenceWanted, decide
+from ledger.event_codec import decode_payload
+from ledger.events import ForgeryDetected, TokenRotated
+from ledger.family import last_active
+from ledger.policy import Client, Policy, SubjectStatus
+from ledger.recorder import Recorder, Request
+from ledger.sql_files import sql
+from ledger.stored_family import StoredFamily
+from ledger.stores import BatchContext, FamilyView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion:
+    """A login assertion that may be used once."""
+
+    issuer: str
+    jwt_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A command and where it comes from."""
+
+    command: Command
+    request: Request
+    assertion: Assertion | None = None
+    """That a session is opened with."""
+    authenticated_client: str | None = None
+    """Who opens a session, as the client proved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What was decided on a command, to be told once the transaction is committed."""
+
+    answer: Answer
+    now: datetime
+    stored: StoredFamily | None
+    """The family after the command."""
+    policy: Policy
+
+
+class ForgeryLimit:
+    """How many forgery events the ledger takes in all; one for each process."""
+
+    def __init__(self, recordable: Callable[[datetime], bool], recorded: Callable[[datetime], None]) -> None:
+        self.recordable = recordable
+        self.recorded = recorded
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """One attempt at a batch. After `execute` the results may be told only if its COMMIT succeeded."""
+
+    view: FamilyView
+    default_policy: Policy
+    clock: Callable[[datetime], datetime]
+    """From the database's clock to the ledger's: the identity, but where a test composes an offset."""
+    random: Callable[[int], bytes]
+    forgeries: ForgeryLimit
+    submissions: Sequence[Submission]
+    recorder: Recorder = field(init=False)
+    results: list[Committed | Exception] = field(default_factory=list)
+    transaction_id: str | None = None
+    commit_sent: bool = False
+
+    def __post_init__(self) -> None:
+        self.recorder = Recorder(random=self.random)
+
+    async def execute(self, connection: AsyncConnection[Any]) -> None:
+        """Two round trips (one more where evidence is wanted), on a connection in autocommit mode.
+
+        Raises:
+            psycopg.Error: the database refused a statement or went away; nothing may be told. `commit_sent`
+                says whether the outcome is unknown.
+        """
+        async with connection.pipeline():
+            await connection.execute("BEGIN")
+            assertions = await self._use_assertions(connection)
+            opened = [one.command for one in self.submissions if isinstance(one.command, Issue)]
+            family_ids = sorted({family_of(one.command) for one in self.submissions})
+            locked = await self.view.lock(connection, family_ids)
+            pending = await self.view.read_context(
+                connection,
+                family_ids=family_ids,
+                subjects=sorted({one.subject for one in opened}),
+                client_ids=sorted({one.client_id for one in opened}),
+            )
+            unused = set() if assertions is None else {tuple(row) for row in await assertions.fetchall()}
+            before = await locked.fetch()
+            context = await pending.fetch()
+            self.transaction_id = context.transaction_id
+            after = dict(before)
+            for submission in self.submissions:
+                try:
+                    self.results.append(await self._decide(connection, submission, after, context, unused))
+                except (ValueError, AssertionError, TypeError) as error:
+                    self.results.append(error)
+            await self._release(connection)
+            await self.recorder.append(connection)
+            new = [one for family_id, one in after.items() if family_id not in before]
+            changed = [one for family_id, one in after.items() if before.get(family_id, one) is not one]
+            if new:
+                await self.view.insert(connection, new)
+            if changed:
+                await self.view.update(connection, changed)
+            self.commit_sent = True
+            await connection.execute("COMMIT")
+
+    async def _decide(
+        self,
+        connection: AsyncConnection[Any],
+        submission: Submission,
+        families: dict[UUID, StoredFamily],
+        context: BatchContext,
+        unused: set[tuple[Any, ...]],
+    ) -> Committed:
+        command = submission.command
+        family_id = family_of(command)
+        stored = families.get(family_id)
+        now = self.clock(context.now)
+        if stored is not None:
+            now = max(now, stored.head.occurred_at)
+        subject, client_id = _whose(command, stored)
+        client, client_not_before = context.clients.get(client_id, (None, None))
+        if isinstance(command, Issue):
+            refused = _may_open(submission, client, unused)
+            if refused is not None:
+                return Committed(answer=refused, now=now, stored=None, policy=self.default_policy)
+        if client is None:
+            client = Client(client_id=client_id, confidential=False, policy=self.default_policy)
+        status, subject_not_before = context.subjects.get(subject, (SubjectStatus.ACTIVE, None))
+        boundaries = [
+            one
+            for one in (context.everyone_not_before, client_not_before, subject_not_before)
+            if one is not None
+        ]
+        evidence: dict[int, Evidence | None] = {}
+        while True:
+            decision = decide(
+                None if stored is None else stored.family,
+                Bookkeeping() if stored is None else stored.bookkeeping,
+                command,
+                Context(
+                    now=now,
+                    client=client,
+                    subject_status=status,
+                    not_before=max(boundaries, default=None),
+                    forgery_recordable=self.forgeries.recordable(now),
+                    evidence=evidence,
+                ),
+            )
+            if isinstance(decision, Decision):
+                break
+            evidence[decision.generation] = await self._evidence(connection, family_id, decision)
+        if any(isinstance(event, ForgeryDetected) for event in decision.events):
+            self.forgeries.recorded(now)
+        if decision.events or (stored is not None and decision.bookkeeping is not stored.bookkeeping):
+            recorded = self.recorder.record(
+                stored,
+                family_id,
+                decision.events,
+                decision.bookkeeping,
+                request=submission.request,
+                now=now,
+            )
+            if recorded is not None:
+                families[family_id] = stored = recorded
+        return Committed(answer=decision.answer, now=now, stored=stored, policy=client.policy)
+
+    async def _evidence(
+        self, connection: AsyncConnection[Any], family_id: UUID, wanted: EvidenceWanted
+    ) -> Evidence | None:
+        cursor = await connection.execute(
+            sql("ledger", "read_evidence"), {"stream_id": family_id, "generation": wanted.generation}
+        )
+        rows = await cursor.fetchall()
+        if len(rows) < 2:
+            return None
+        (_, _, _, recorded), (type_name, schema_version, replaced_at, payload) = rows
+        rotated = decode_payload(type_name, schema_version, payload)
+        if not isinstance(rotated, TokenRotated):
+            return None
+        return Evidence(
+            secret_hash=bytes.fromhex(orjson.loads(recorded)["secret_hash"]),
+            replaced_at=replaced_at,
+            grace_ends_at=rotated.grace_ends_at,
+            lost_response_ends_at=rotated.lost_response_ends_at,
+        )
+
+    async def _use_assertions(self, connection: AsyncConnection[Any]) -> Any:
+        used = sorted(
+            {
+                (one.assertion.issuer, one.assertion.jwt_id, one.assertion.expires_at)
+                for one in self.submissions
+                if one.assertion is not None
+            }
+        )
+        if not used:
+            return None
+        issuers, jwt_ids, expiries = (list(column) for column in zip(*used, strict=True))
+        return await connection.execute(
+            sql("ledger", "use_assertions"),
+            {"issuer": issuers, "jwt_id": jwt_ids, "expires_at": expiries},
+        )
+
+    async def _release(self, connection: AsyncConnection[Any]) -> None:
+        """Assertions whose session was refused for another reason may be used again."""
+        released = [
+            submission.assertion
+            for submission, result in zip(self.submissions, self.results, strict=True)
+            if submission.assertion is not None
+            and (
+                isinstance(result, Exception)
+                or (
+                    isinstance(result.answer, Refused)
+                    and result.answer.code is not RefusalCode.ASSERTION_INVALID
+                )
+            )
+        ]
+        if released:
+            await connection.execute(
+                sql("ledger", "release_assertions"),
+                {
+                    "issuer": [one.issuer for one in released],
+                    "jwt_id": [one.jwt_id for one in released],
+                },
+            )
+
+
+def _whose(command: Command, stored: StoredFamily | None) -> tuple[str, str]:
+    """Subject and client of the family, empty where it is unknown."""
+    if isinstance(command, Issue):
+        return command.subject, command.client_id
+    if stored is None:
+        return "", ""
+    family = last_active(stored.family)
+    return family.subject, family.client_id
+
+
+def _may_open(submission: Submission, client: Client | None, unused: set[tuple[Any, ...]]) -> Refused | None:
+    """Why a session may not be opened at all; takes its assertion when it may."""
+    if client is None:
+        return Refused(code=RefusalCode.CLIENT_MISMATCH, detail="There is no client of this id.")
+    proved = submission.authenticated_client
+    if (client.confidential and proved is None) or (proved is not None and proved != client.client_id):
+        return Refused(
+            code=RefusalCode.CLIENT_MISMATCH, detail="This client has to authenticate with HTTP Basic."
+        )
+    assertion = submission.assertion
+    if assertion is not None:
+        name = (assertion.issuer, assertion.jwt_id)
+        if name not in unused:
+            return Refused(
+                code=RefusalCode.ASSERTION_INVALID,
+                detail="This assertion was used before: each is accepted once. Get a new one.",
+            )
+        unused.remove(name)
+    return None

@@ -1,0 +1,175 @@
+"""From decisions to rows: events get their place in the stream, their leaf and their personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from ledger.bookkeeping import Bookkeeping
+from ledger.event_codec import SCHEMA_VERSION, encode_payload, event_type
+from ledger.events import (
+    FamilyEvent,
+    ForgeryDetected,
+    RefreshRefused,
+    ReplayedAfterRevocation,
+    ReuseDetected,
+    RevocationReason,
+    TokenExpired,
+    TokenIssued,
+    TokenRevoked,
+    TokenRotated,
+)
+from ledger.evolve import evolve
+from ledger.family import last_active
+from ledger.leaf import leaf_bytes, leaf_hash
+from ledger.personal_data import NOTHING_PERSONAL, SALT_LENGTH, PersonalData, commitment
+from ledger.sql_files import sql
+from ledger.stored_family import FamilyPersonalData, StoredFamily, StreamHead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Where a command comes from."""
+
+    correlation_id: UUID
+    """The id that the caller was told, too."""
+    actor: str | None
+    """`subject:<id>`, `client:<id>`, `operator` or `system`."""
+    causation: str | None = None
+    """Id of the event that led to the command, `<stream id>:<version>`."""
+    personal_data: PersonalData = NOTHING_PERSONAL
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """Collects the events of one batch; appends them in one statement, their personal data in another."""
+
+    random: Callable[[int], bytes]
+    events: list[dict[str, Any]] = field(default_factory=list)
+    personal: list[dict[str, Any]] = field(default_factory=list)
+
+    def record(
+        self,
+        stored: StoredFamily | None,
+        family_id: UUID,
+        events: Sequence[FamilyEvent],
+        bookkeeping: Bookkeeping,
+        *,
+        request: Request,
+        now: datetime,
+    ) -> StoredFamily | None:
+        """The family after the events, which wait for `append`."""
+        causation = request.causation
+        for event in events:
+            stored = self._record_one(stored, family_id, event, request=request, causation=causation, now=now)
+            causation = causation or f"{family_id}:{stored.head.version}"
+        return None if stored is None else replace(stored, bookkeeping=bookkeeping)
+
+    def of_family(self, family_id: UUID) -> list[dict[str, Any]]:
+        """What waits for `append` of one family, oldest first."""
+        return [one for one in self.events if one["stream_id"] == family_id]
+
+    async def append(self, connection: AsyncConnection[Any]) -> None:
+        """Send the statements; none where nothing was recorded."""
+        if self.events:
+            await connection.execute(sql("ledger", "append_events"), _columns(self.events))
+        if self.personal:
+            await connection.execute(sql("ledger", "append_personal_data"), _columns(self.personal))
+
+    def _record_one(
+        self,
+        stored: StoredFamily | None,
+        family_id: UUID,
+        event: FamilyEvent,
+        *,
+        request: Request,
+        causation: str | None,
+        now: datetime,
+    ) -> StoredFamily:
+        family = evolve(
+            None if stored is None else stored.family, event, family_id=family_id, occurred_at=now
+        )
+        previous = None if stored is None else stored.head
+        version = 1 if previous is None else previous.version + 1
+        data = request.personal_data if isinstance(event, TokenIssued) else _of_use(request.personal_data)
+        row: dict[str, Any] = {
+            "stream_id": family_id,
+            "version": version,
+            "type": event_type(event),
+            "schema_version": SCHEMA_VERSION,
+            "occurred_at": now,
+            "actor": _actor(event, request.actor),
+            "client_id": last_active(family).client_id,
+            "correlation_id": request.correlation_id,
+            "causation": causation,
+            "payload": encode_payload(event),
+            "personal_data": self._personal_data(family_id, version, data),
+            "previous": None if previous is None else previous.leaf_hash,
+        }
+        row["leaf_hash"] = leaf_hash(
+            leaf_bytes(**{key: row[key] for key in row if key != "type"}, type_name=row["type"])
+        )
+        self.events.append(row)
+        return StoredFamily(
+            family=family,
+            head=StreamHead(version=version, leaf_hash=row["leaf_hash"], occurred_at=now),
+            personal=fold_personal_data(None if stored is None else stored.personal, event, data),
+            bookkeeping=Bookkeeping() if stored is None else stored.bookkeeping,
+        )
+
+    def _personal_data(self, family_id: UUID, version: int, data: PersonalData) -> bytes | None:
+        if data == NOTHING_PERSONAL:
+            return None
+        salt, encoded = self.random(SALT_LENGTH), data.encode()
+        self.personal.append(
+            {"stream_id": family_id, "version": version, "salt": salt, "data": encoded.decode()}
+        )
+        return commitment(salt, encoded)
+
+
+def fold_personal_data(
+    before: FamilyPersonalData | None, event: FamilyEvent, data: PersonalData
+) -> FamilyPersonalData:
+    """What the view keeps of the personal data of a family's events; part of the fold."""
+    match event:
+        case TokenIssued():
+            return FamilyPersonalData(
+                device_label=data.device_label,
+                claims=data.claims,
+                address=data.address,
+                user_agent=data.user_agent,
+            )
+        case TokenRotated():
+            return replace(before or FamilyPersonalData(), address=data.address, user_agent=data.user_agent)
+        case _:
+            return before or FamilyPersonalData()
+
+
+def _of_use(data: PersonalData) -> PersonalData:
+    return PersonalData(address=data.address, user_agent=data.user_agent)
+
+
+def _actor(event: FamilyEvent, actor: str | None) -> str | None:
+    """What the ledger found out or ended by itself was done by the system, not by whoever asked."""
+    match event:
+        case TokenRevoked(reason=RevocationReason.REUSE | RevocationReason.NOT_BEFORE):
+            return "system"
+        case (
+            TokenExpired()
+            | ReuseDetected()
+            | ReplayedAfterRevocation()
+            | ForgeryDetected()
+            | RefreshRefused()
+        ):
+            return "system"
+        case _:
+            return actor
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
