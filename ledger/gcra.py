@@ -49,14 +49,13 @@ class Limited:
 def take(rate: Rate, theoretical_arrival: datetime | None, now: datetime) -> Allowed | Limited:
     """Take one unit, if there is one.
 
-    No one waits longer than one interval from an empty bucket, whatever the stored time: a clock that was set back
-    or a rate that was raised leaves a time further ahead than an empty bucket has, and it counts as empty.
+    Nobody waits longer than one interval, whatever the stored time: one further ahead than that of an empty
+    bucket comes from a clock that was set back or from a rate that was raised, and one unit is given for it.
     """
     interval = rate.interval
     if theoretical_arrival is None or theoretical_arrival <= now:
         return Allowed(theoretical_arrival=now + interval)
-    arrival = min(theoretical_arrival, now + interval * rate.limit)
-    wait = arrival - interval * (rate.limit - 1) - now
-    if wait > timedelta(0):
-        return Limited(retry_after=wait)
-    return Allowed(theoretical_arrival=arrival + interval)
+    last_unit = now + interval * (rate.limit - 1)
+    if last_unit < theoretical_arrival <= last_unit + interval:
+        return Limited(retry_after=theoretical_arrival - last_unit)
+    return Allowed(theoretical_arrival=min(theoretical_arrival, last_unit) + interval)

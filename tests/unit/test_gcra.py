@@ -58,19 +58,24 @@ def test_a_bucket_left_alone_for_a_period_is_full_and_never_more_than_full() -> 
     assert taken_at_once(rate, arrival, NOW + timedelta(days=30))[0] == 7
 
 
-def test_a_clock_set_back_makes_nobody_wait_longer_than_an_interval() -> None:
+def test_after_a_clock_was_set_back_one_unit_is_given_and_the_rate_holds_from_there() -> None:
     rate = Rate(limit=10, period=timedelta(minutes=1))
     _, arrival = taken_at_once(rate, None, NOW)
+    set_back = NOW - timedelta(days=1)
 
-    assert take(rate, arrival, NOW - timedelta(days=1)) == Limited(retry_after=timedelta(seconds=6))
+    count, arrival = taken_at_once(rate, arrival, set_back)
+    assert count == 1
+    assert take(rate, arrival, set_back) == Limited(retry_after=timedelta(seconds=6))
+    assert taken_at_once(rate, arrival, set_back + timedelta(seconds=6))[0] == 1
 
 
 def test_a_raised_rate_applies_at_once() -> None:
     _, arrival = taken_at_once(Rate(limit=1, period=timedelta(days=1)), None, NOW)
+    raised = Rate(limit=60, period=timedelta(minutes=1))
 
-    assert take(Rate(limit=60, period=timedelta(minutes=1)), arrival, NOW) == Limited(
-        retry_after=timedelta(seconds=1)
-    )
+    count, arrival = taken_at_once(raised, arrival, NOW)
+    assert count == 1
+    assert take(raised, arrival, NOW) == Limited(retry_after=timedelta(seconds=1))
 
 
 def test_more_units_than_microseconds_still_come_back_one_by_one() -> None:
