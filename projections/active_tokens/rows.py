@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from ledger.canonical import canonical_json
 from ledger.events import ExpiryKind, RevocationReason, Transport
 from ledger.family import ActiveFamily, ExpiredFamily, Family, RevokedFamily, last_active
 from ledger.stored_family import FamilyPersonalData, StoredFamily, StreamHead
@@ -93,12 +94,13 @@ def columns_of(families: Iterable[StoredFamily]) -> dict[str, list[Any]]:
     """One array a column, as `insert.sql` and `update.sql` take them; the scope joined by spaces."""
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for stored in families:
-        for name, value in _row(stored).items():
+        for name, value in row_of(stored).items():
             columns[name].append(value)
     return columns
 
 
-def _row(stored: StoredFamily) -> dict[str, Any]:
+def row_of(stored: StoredFamily) -> dict[str, Any]:
+    """The columns of a family; claims in their canonical spelling."""
     family, head, personal = stored.family, stored.head, stored.personal
     was = last_active(family)
     status, ended_at, ended_reason, replay_reported = "active", None, None, False
@@ -131,7 +133,7 @@ def _row(stored: StoredFamily) -> dict[str, Any]:
         "ended_reason": ended_reason,
         "replay_reported": replay_reported,
         "device_label": personal.device_label,
-        "claims": orjson.dumps(personal.claims).decode() if personal.claims else None,
+        "claims": canonical_json(personal.claims).decode() if personal.claims else None,
         "address": personal.address,
         "user_agent": personal.user_agent,
         "bookkeeping": bookkeeping_codec.encode(stored.bookkeeping),
