@@ -1,14 +1,10 @@
-# Two commands on a fresh machine with Python 3.11+ and make: `make demo`, `make test`.
+# On a fresh machine with Python 3.11+ and make: `make test`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RUN_INSTALL := $(VENV)/.installed
-ALL_INSTALL := $(VENV)/.installed-dev
+ALL_INSTALL := $(VENV)/.installed
 
-.PHONY: demo test check prove bench lock clean
-
-demo: $(RUN_INSTALL)
-	$(BIN)/token-ledger demo $(ARGS)
+.PHONY: test check lock clean
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
@@ -19,13 +15,8 @@ check: $(ALL_INSTALL)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-prove: $(ALL_INSTALL)
-	$(BIN)/pytest tests/prove $(ARGS)
-
-bench: $(ALL_INSTALL)
-	$(BIN)/python -m benchmarks $(ARGS)
-
 lock: $(ALL_INSTALL)
+	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --extra embedded --extra dev pyproject.toml -o requirements.lock
 
 $(BIN)/python:
@@ -36,9 +27,6 @@ $(BIN)/python:
 $(ALL_INSTALL): requirements.lock pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
-	touch $@
-
-$(RUN_INSTALL): $(ALL_INSTALL)
 	touch $@
 
 clean:

@@ -74,14 +74,14 @@ async def rebuild(connection: AsyncConnection[Any], *, dry_run: bool) -> AsyncIt
 
 async def _step(connection: AsyncConnection[Any], *, after: UUID, until: UUID, dry_run: bool) -> Step:
     bounds = {"after": after, "until": until}
-    cursor = await connection.execute(sql(_PACKAGE, "lock_between"), bounds)
-    live = {row[0]: family_of_row(row) for row in await cursor.fetchall()}
-    cursor = await connection.execute(sql(_PACKAGE, "read_events_between"), bounds)
-    rebuilt: dict[UUID, StoredFamily] = {}
-    events = 0
-    for row in await cursor.fetchall():
-        events += 1
-        _fold(rebuilt, row)
+    missing: set[UUID] = set()
+    while True:
+        live = await _lock(connection, bounds)
+        rebuilt, events = await _fold_between(connection, bounds)
+        unlocked = rebuilt.keys() - live.keys()
+        if unlocked == missing:
+            break
+        missing = set(unlocked)  # opened between the two statements, or truly without a row: look again
     for family_id, stored in rebuilt.items():
         if family_id in live:
             rebuilt[family_id] = replace(stored, bookkeeping=live[family_id].bookkeeping)
@@ -97,6 +97,23 @@ async def _step(connection: AsyncConnection[Any], *, after: UUID, until: UUID, d
         if anew:
             await connection.execute(sql(_PACKAGE, "insert"), columns_of(anew))
     return Step(families=len(live.keys() | rebuilt.keys()), events=events, differences=differences)
+
+
+async def _lock(connection: AsyncConnection[Any], bounds: dict[str, UUID]) -> dict[UUID, StoredFamily]:
+    cursor = await connection.execute(sql(_PACKAGE, "lock_between"), bounds)
+    return {row[0]: family_of_row(row) for row in await cursor.fetchall()}
+
+
+async def _fold_between(
+    connection: AsyncConnection[Any], bounds: dict[str, UUID]
+) -> tuple[dict[UUID, StoredFamily], int]:
+    cursor = await connection.execute(sql(_PACKAGE, "read_events_between"), bounds)
+    families: dict[UUID, StoredFamily] = {}
+    events = 0
+    for row in await cursor.fetchall():
+        events += 1
+        _fold(families, row)
+    return families, events
 
 
 def _fold(families: dict[UUID, StoredFamily], row: Any) -> None:
