@@ -1,0 +1,88 @@
+"""Sessions as they are now, read from the view of active tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from ledger.sql_files import sql
+
+
+class SessionStatus(StrEnum):
+    """Active until expired or revoked, for good; suspended as long as its subject is."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One sign-in on one device: a token family."""
+
+    family_id: UUID
+    subject: str
+    client_id: str
+    status: str
+    generation: int
+    device_label: str | None
+    address: str | None
+    user_agent: str | None
+    opened_at: datetime
+    last_used_at: datetime
+    idle_expires_at: datetime
+    absolute_expires_at: datetime
+    ended_at: datetime | None
+    ended_reason: str | None
+
+
+async def read_session(connection: AsyncConnection[Any], family_id: UUID, *, now: datetime) -> Session | None:
+    """One session; None where there is no such family. One round trip."""
+    found = await _read(connection, now=now, ids=[family_id], maximum=1)
+    return found[0] if found else None
+
+
+async def read_sessions_of(
+    connection: AsyncConnection[Any],
+    subject: str,
+    *,
+    now: datetime,
+    maximum: int,
+    status: SessionStatus | None = None,
+    before: UUID | None = None,
+) -> list[Session]:
+    """The newest sessions of a subject, those opened before the session `before` where it is given."""
+    return await _read(connection, now=now, subject=subject, status=status, before=before, maximum=maximum)
+
+
+async def _read(
+    connection: AsyncConnection[Any],
+    *,
+    now: datetime,
+    maximum: int,
+    ids: Sequence[UUID] | None = None,
+    subject: str | None = None,
+    status: SessionStatus | None = None,
+    before: UUID | None = None,
+) -> list[Session]:
+    async with connection.cursor(row_factory=class_row(Session)) as cursor:
+        await cursor.execute(
+            sql("projections.active_tokens", "sessions"),
+            {
+                "now": now,
+                "ids": None if ids is None else list(ids),
+                "subject": subject,
+                "status": None if status is None else status.value,
+                "before": before,
+                "maximum": maximum,
+            },
+        )
+        return await cursor.fetchall()
