@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -30,9 +30,29 @@ from projections.active_tokens.rebuild import rebuild
 from tests.ledger_harness import Harness, harness
 from tests.property.table_model import Expected, Model, Rules
 
-AGENTS = [b"firefox.", b"curl...."]
-PREFIXES = [b"home....", b"work....", b"cafe....", b"train...", b"hotel..."]
-SECONDS = [0, 0, 0, 0.5, 2, 5, 10, 11, 60, 61, 1800, 3600, 86400, 6 * 86400, 8 * 86400]
+AGENTS = [b"firefox.", b"firefox.", b"curl...."]
+PREFIXES = [b"home....", b"home....", b"home....", b"work....", b"cafe....", b"train...", b"hotel..."]
+SHORT = [0.5, 2, 5, 10, 11]
+LONG = [60, 61, 1800, 3600, 86400, 6 * 86400, 8 * 86400]
+ENDS = ["log out", "revoke", "not before"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presenter:
+    """Who presents a token, and how."""
+
+    fingerprint: Fingerprint
+    cookie: bool
+    client: str = "web"
+
+
+HONEST = Presenter(fingerprint=Fingerprint(agent=b"firefox.", prefix=b"home...."), cookie=False)
+presenters = st.builds(
+    Presenter,
+    fingerprint=st.builds(Fingerprint, agent=st.sampled_from(AGENTS), prefix=st.sampled_from(PREFIXES)),
+    cookie=st.booleans(),
+    client=st.sampled_from(["web"] * 9 + ["other"]),
+)
 
 
 class Machine(RuleBasedStateMachine):
@@ -53,63 +73,71 @@ class Machine(RuleBasedStateMachine):
         self.model = Model(opened=done.now)
         self.recorded = 1
 
-    @rule(seconds=st.sampled_from(SECONDS))
+    @rule(seconds=st.sampled_from(SHORT))
     def wait(self, seconds: float) -> None:
         self.ledger.elapsed += timedelta(seconds=seconds)
 
-    @rule(
-        back=st.integers(0, 12),
-        agent=st.sampled_from(AGENTS),
-        prefix=st.sampled_from(PREFIXES),
-        cookie=st.booleans(),
-        client=st.sampled_from(["web"] * 9 + ["other"]),
-        times=st.sampled_from([1, 1, 1, 2, 5, 9]),
-    )
-    def refresh(self, back: int, agent: bytes, prefix: bytes, cookie: bool, client: str, times: int) -> None:
+    @rule(seconds=st.sampled_from(LONG))
+    def wait_long(self, seconds: float) -> None:
+        self.ledger.elapsed += timedelta(seconds=seconds)
+
+    @rule(who=presenters, times=st.sampled_from([1, 1, 2, 10]))
+    def refresh_the_current(self, who: Presenter, times: int) -> None:
         for _ in range(times):
-            token = self.tokens[max(0, self.model.generation - back)]
-            self.present(token, genuine=True, agent=agent, prefix=prefix, cookie=cookie, client=client)
+            self.present(self.tokens[self.model.generation], who)
 
-    @rule(ahead=st.integers(-3, 2))
-    def forge(self, ahead: int) -> None:
-        generation = max(0, self.model.generation + ahead)
+    @rule(who=presenters, back=st.sampled_from([1, 1, 1, 2]), times=st.sampled_from([1, 1, 3]))
+    def refresh_a_replaced(self, who: Presenter, back: int, times: int) -> None:
+        for _ in range(times):
+            self.present(self.tokens[max(0, self.model.generation - back)], who)
+
+    @rule(who=presenters)
+    def tabs_race(self, who: Presenter) -> None:
+        token = self.tokens[self.model.generation]
+        for _ in range(3):
+            self.present(token, who)
+        self.present(self.tokens[self.model.generation], who)
+
+    @rule(who=presenters, back=st.integers(3, 12))
+    def refresh_an_old_one(self, who: Presenter, back: int) -> None:
+        if self.model.generation >= back:
+            self.present(self.tokens[self.model.generation - back], who)
+
+    @rule(
+        what=st.sampled_from(["forge", "suspend", "reactivate", "reactivate", *["nothing"] * 4, *ENDS]),
+        back=st.integers(-2, 3),
+    )
+    def something_rare(self, what: str, back: int) -> None:
+        generation = max(0, self.model.generation - back)
         family_id = self.tokens[0].family_id
-        token = RefreshToken(family_id=family_id, generation=generation, secret=os.urandom(32))
-        self.present(token, genuine=False, agent=AGENTS[0], prefix=PREFIXES[0], cookie=False, client="web")
-
-    @precondition(lambda self: self.model.generation > 2)
-    @rule(back=st.integers(0, 12))
-    def log_out(self, back: int) -> None:
-        token = self.tokens[max(0, self.model.generation - back)]
-        presented = Presented(token=token, fingerprint=Fingerprint(agent=AGENTS[0], prefix=PREFIXES[0]))
-        done = self.runner.run(self.ledger.submit(Logout(presented=presented)))
-        self.compare(done, self.model.logout(done.now, token.generation, genuine=True, agent=AGENTS[0]))
-
-    @precondition(lambda self: self.model.generation > 2)
-    @rule()
-    def revoke(self) -> None:
-        command = Revoke(family_id=self.tokens[0].family_id, reason=RevocationReason.SUBJECT)
-        done = self.runner.run(self.ledger.submit(command))
-        self.compare(done, self.model.revoke(done.now))
-
-    @rule(suspended=st.booleans())
-    def suspend(self, suspended: bool) -> None:
-        self.execute(
-            "INSERT INTO subjects (subject, status) VALUES ('ada', %s)"
-            " ON CONFLICT (subject) DO UPDATE SET status = excluded.status",
-            "suspended" if suspended else "active",
-        )
-        self.model.suspended = suspended
-
-    @precondition(lambda self: self.model.generation > 4)
-    @rule()
-    def set_not_before(self) -> None:
-        self.model.not_before = self.model.opened + timedelta(microseconds=1)
-        self.execute(
-            "INSERT INTO subjects (subject, not_before) VALUES ('ada', %s)"
-            " ON CONFLICT (subject) DO UPDATE SET not_before = excluded.not_before",
-            self.model.not_before,
-        )
+        match what:
+            case "forge":
+                forged = RefreshToken(family_id=family_id, generation=generation, secret=os.urandom(32))
+                self.present(forged, HONEST, genuine=False)
+            case "suspend" | "reactivate":
+                self.model.suspended = what == "suspend"
+                self.execute(
+                    "INSERT INTO subjects (subject, status) VALUES ('ada', %s)"
+                    " ON CONFLICT (subject) DO UPDATE SET status = excluded.status",
+                    "suspended" if self.model.suspended else "active",
+                )
+            case "log out":
+                token = self.tokens[min(generation, self.model.generation)]
+                presented = Presented(token=token, fingerprint=HONEST.fingerprint)
+                done = self.runner.run(self.ledger.submit(Logout(presented=presented)))
+                agent = HONEST.fingerprint.agent
+                self.compare(done, self.model.logout(done.now, token.generation, genuine=True, agent=agent))
+            case "revoke":
+                command = Revoke(family_id=family_id, reason=RevocationReason.SUBJECT)
+                done = self.runner.run(self.ledger.submit(command))
+                self.compare(done, self.model.revoke(done.now))
+            case "not before":
+                self.model.not_before = self.model.opened + timedelta(microseconds=1)
+                self.execute(
+                    "INSERT INTO subjects (subject, not_before) VALUES ('ada', %s)"
+                    " ON CONFLICT (subject) DO UPDATE SET not_before = excluded.not_before",
+                    self.model.not_before,
+                )
 
     @rule(
         rules=st.builds(
@@ -138,21 +166,18 @@ class Machine(RuleBasedStateMachine):
 
         assert self.runner.run(differences()) == []
 
-    def present(
-        self, token: RefreshToken, *, genuine: bool, agent: bytes, prefix: bytes, cookie: bool, client: str
-    ) -> None:
-        fingerprint = Fingerprint(agent=agent, prefix=prefix)
-        presented = Presented(token=token, fingerprint=fingerprint, client_id=client)
-        command = Refresh(presented=presented, by_cookie=cookie, nonce=os.urandom(32))
+    def present(self, token: RefreshToken, who: Presenter, *, genuine: bool = True) -> None:
+        presented = Presented(token=token, fingerprint=who.fingerprint, client_id=who.client)
+        command = Refresh(presented=presented, by_cookie=who.cookie, nonce=os.urandom(32))
         done = self.runner.run(self.ledger.submit(command))
         expected = self.model.refresh(
             done.now,
             token.generation,
             genuine=genuine,
-            agent=agent,
-            prefix=prefix,
-            cookie=cookie,
-            client=client,
+            agent=who.fingerprint.agent,
+            prefix=who.fingerprint.prefix,
+            cookie=who.cookie,
+            client=who.client,
         )
         self.compare(done, expected)
 
