@@ -41,8 +41,8 @@ def sign_development_assertion(
 ) -> str:
     """Make an assertion of five minutes.
 
-    Its audience is also the issuer's own name, so that a development server takes it whose ISSUER this process
-    does not know. `claims` may hold `scope`, which grants what the issuer's entry allows.
+    Its audience is also the issuer's own name, so that a development server takes it whose ISSUER this
+    process does not know. `claims` may hold `scope`, which grants what the issuer's entry allows.
 
     Raises:
         ValueError: a claim is reserved, or the secret is not 32 bytes.

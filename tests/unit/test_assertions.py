@@ -431,7 +431,7 @@ async def test_loose_bits_at_the_end_of_a_part_are_refused() -> None:
 GOOD = assertion()
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     position=st.integers(min_value=0, max_value=len(GOOD) - 1),
     character=st.sampled_from("ABYZabyz0189-_.=+/ \n\x00é"),
