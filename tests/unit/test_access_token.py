@@ -31,7 +31,7 @@ from ledger.access_token import (
     verify_with_keys,
 )
 from ledger.refresh_token import RefreshToken, encode
-from ledger.signing_algorithm import SigningAlgorithm, SigningKey, VerificationKey
+from ledger.signing_algorithm import SigningAlgorithm, SigningKey, VerificationKey, decode_base64url
 
 ISSUER, AUDIENCE = "https://tokens.example", "https://api.example"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -374,9 +374,16 @@ def test_a_point_that_is_not_on_the_curve_is_refused() -> None:
     assert refused(made(ES256), {"keys": [jwk]}) == "unusable_key"
 
 
-def test_a_coordinate_has_its_full_length() -> None:
-    jwk = {**ES256.public.jwk(), "x": part(b"\0" + b"x" * 32).decode()}
-    assert refused(made(ES256), {"keys": [jwk]}) == "unusable_key"
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_a_coordinate_has_32_bytes(name: str) -> None:
+    jwk = ES256.public.jwk()
+    longer = part(b"\0" + decode_base64url(jwk[name])).decode()
+    assert refused(made(ES256), {"keys": [{**jwk, name: longer}]}) == "unusable_key"
+
+
+@pytest.mark.parametrize("crv", ["P-384", "secp256k1", "p-256", None])
+def test_an_elliptic_key_names_its_curve(crv: str | None) -> None:
+    assert refused(made(ES256), {"keys": [{**ES256.public.jwk(), "crv": crv}]}) == "unusable_key"
 
 
 def test_a_short_rsa_key_is_refused() -> None:
@@ -395,7 +402,7 @@ def test_two_keys_of_one_kid_are_not_chosen_from() -> None:
 @pytest.mark.parametrize(
     "jwks",
     [{}, {"keys": None}, {"keys": {}}, {"keys": [None, 1, "key", []]}, {"keys": []}, EDDSA.public.jwk()],
-    ids=str,
+    ids=["empty", "null", "an object", "no objects", "no keys", "a bare key"],
 )
 def test_a_key_set_without_keys_verifies_nothing(jwks: dict[str, object]) -> None:
     assert refused(made(), jwks) == "unknown_key"
