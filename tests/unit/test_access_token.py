@@ -341,7 +341,6 @@ def test_a_refresh_token_is_no_access_token() -> None:
         {"x": EDDSA.public.jwk()["x"][:-1]},
         {"x": "é" * 43},
     ],
-    ids=str,
 )
 def test_a_key_not_meant_for_this_verifies_nothing(change: dict[str, object]) -> None:
     assert refused(made(), {"keys": [{**EDDSA.public.jwk(), **change}]}) == "unusable_key"
