@@ -38,8 +38,8 @@ class Request:
 
     correlation_id: UUID
     """The id that the caller was told, too."""
-    actor: str | None
-    """`subject:<id>`, `client:<id>`, `operator` or `system`."""
+    actor: str | None = None
+    """`client:<id>`, `operator` or `system`; None: the subject of the session, `subject:<id>`."""
     causation: str | None = None
     """Id of the event that led to the command, `<stream id>:<version>`."""
     personal_data: PersonalData = NOTHING_PERSONAL
@@ -103,7 +103,7 @@ class Recorder:
             "type": event_type(event),
             "schema_version": SCHEMA_VERSION,
             "occurred_at": now,
-            "actor": _actor(event, request.actor),
+            "actor": _actor(event, request.actor, last_active(family).subject),
             "client_id": last_active(family).client_id,
             "correlation_id": request.correlation_id,
             "causation": causation,
@@ -154,7 +154,7 @@ def _of_use(data: PersonalData) -> PersonalData:
     return PersonalData(address=data.address, user_agent=data.user_agent)
 
 
-def _actor(event: FamilyEvent, actor: str | None) -> str | None:
+def _actor(event: FamilyEvent, actor: str | None, subject: str) -> str:
     """What the ledger found out or ended by itself was done by the system, not by whoever asked."""
     match event:
         case TokenRevoked(reason=RevocationReason.REUSE | RevocationReason.NOT_BEFORE):
@@ -168,7 +168,7 @@ def _actor(event: FamilyEvent, actor: str | None) -> str | None:
         ):
             return "system"
         case _:
-            return actor
+            return actor or f"subject:{subject}"
 
 
 def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

@@ -12,7 +12,9 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from ledger.family import last_active
 from ledger.sql_files import sql
+from ledger.stored_family import StoredFamily
 
 
 class SessionStatus(StrEnum):
@@ -61,6 +63,35 @@ async def read_sessions_of(
 ) -> list[Session]:
     """The newest sessions of a subject, those opened before the session `before` where it is given."""
     return await _read(connection, now=now, subject=subject, status=status, before=before, maximum=maximum)
+
+
+async def unended_of(connection: AsyncConnection[Any], subject: str, maximum: int) -> list[UUID]:
+    """Ids of sessions of a subject that have not ended. One round trip."""
+    cursor = await connection.execute(
+        sql("projections.active_tokens", "unended_of"), {"subject": subject, "maximum": maximum}
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+def session_of(stored: StoredFamily) -> Session:
+    """An active family as a session, when nothing more has to be read."""
+    family = last_active(stored.family)
+    return Session(
+        family_id=family.family_id,
+        subject=family.subject,
+        client_id=family.client_id,
+        status=SessionStatus.ACTIVE,
+        generation=family.generation,
+        device_label=stored.personal.device_label,
+        address=stored.personal.address,
+        user_agent=stored.personal.user_agent,
+        opened_at=family.opened_at,
+        last_used_at=family.last_used_at,
+        idle_expires_at=family.idle_expires_at,
+        absolute_expires_at=family.absolute_expires_at,
+        ended_at=None,
+        ended_reason=None,
+    )
 
 
 async def _read(

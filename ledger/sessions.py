@@ -1,0 +1,305 @@
+"""Sessions as callers use them: tokens in, tokens out. The rules are the decider's."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from ledger import refresh_token
+from ledger.answers import Ended, Granted, Outcome, RefusalCode, Refused
+from ledger.batch import Assertion, Committed, Submission
+from ledger.bookkeeping import Fingerprint
+from ledger.canonical import Json
+from ledger.commands import Issue, Logout, Presented, Refresh, Revoke
+from ledger.events import RevocationReason, Transport
+from ledger.family import last_active
+from ledger.group_commit import GroupCommit
+from ledger.keys_in_use import KeysInUse
+from ledger.personal_data import PersonalData
+from ledger.recorder import Request
+from ledger.refresh_token import NONCE_LENGTH, SECRET_LENGTH, RefreshToken
+from ledger.stored_family import StoredFamily
+
+_FINGERPRINT_LENGTH = 8
+_LARGEST_JITTER = 0.05
+_ENDED_AT_ONCE = 100
+_MISSING = Refused(code=RefusalCode.TOKEN_MISSING, detail="There is no refresh token in cookie or input.")
+_UNKNOWN = Refused(code=RefusalCode.TOKEN_UNKNOWN)
+
+FamiliesOf = Callable[[str, int], Awaitable[Sequence[UUID]]]
+"""Ids of at most so many families of a subject that have not ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who sends a request, as far as it shows."""
+
+    request_id: UUID
+    address: str
+    address_prefix: str
+    """The network by which two addresses are taken for one place."""
+    user_agent: str | None
+    agent_family: str
+    """The program without its version."""
+    authenticated_client: str | None = None
+    """As the client proved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A session to be opened for a subject that has been authenticated."""
+
+    subject: str
+    client_id: str
+    transport: Transport
+    scope: tuple[str, ...] = ()
+    claims: Mapping[str, Json] | None = None
+    device_label: str | None = None
+    assertion: Assertion | None = None
+    """That is used up by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """A token pair that was committed. `repr` leaves the tokens out."""
+
+    outcome: Outcome
+    access_token: str
+    access_token_expires_at: datetime
+    refresh_token: str
+    stored: StoredFamily
+    """The family after the command."""
+    now: datetime
+
+    def __repr__(self) -> str:
+        return f"Tokens(outcome={self.outcome!r}, stored={self.stored!r})"
+
+
+class LogoutScope(StrEnum):
+    """Which sessions of the caller a logout ends."""
+
+    THIS = "this"
+    OTHERS = "others"
+    ALL = "all"
+
+
+class Sessions:
+    """Submits commands to the group commit and signs what it granted, after its COMMIT."""
+
+    def __init__(
+        self,
+        *,
+        commit: GroupCommit,
+        keys: KeysInUse,
+        families_of: FamiliesOf,
+        new_id: Callable[[], UUID],
+        random: Callable[[int], bytes],
+    ) -> None:
+        """`new_id` mints UUIDv7s of the present; `random` gives that many unpredictable bytes."""
+        self._commit = commit
+        self._keys = keys
+        self._families_of = families_of
+        self._new_id = new_id
+        self._random = random
+
+    async def open(self, opening: Opening, caller: Caller) -> Tokens | Refused:
+        """Open a session.
+
+        Raises:
+            UnavailableError: not now.
+        """
+        command = Issue(
+            family_id=self._new_id(),
+            subject=opening.subject,
+            client_id=opening.client_id,
+            transport=opening.transport,
+            scope=opening.scope,
+            secret=self._random(SECRET_LENGTH),
+        )
+        committed = await self._commit.submit(
+            Submission(
+                command=command,
+                request=_request(
+                    caller, claims=opening.claims or None, device_label=opening.device_label or None
+                ),
+                assertion=opening.assertion,
+                authenticated_client=caller.authenticated_client,
+            )
+        )
+        return self._told(committed)
+
+    async def refresh(
+        self, presented: str | None, caller: Caller, *, by_cookie: bool, client_id: str | None = None
+    ) -> Tokens | Refused:
+        """Redeem a refresh token.
+
+        Raises:
+            UnavailableError: not now; the token may be presented again.
+        """
+        if presented is None:
+            return _MISSING
+        token = await self._decode(presented)
+        if token is None:
+            return _UNKNOWN
+        committed = await self._commit.submit(
+            Submission(
+                command=Refresh(
+                    presented=self._presented(token, caller, client_id),
+                    by_cookie=by_cookie,
+                    nonce=self._random(NONCE_LENGTH),
+                ),
+                request=_request(caller),
+            )
+        )
+        return self._told(committed)
+
+    async def logout(
+        self, presented: str, caller: Caller, *, scope: LogoutScope, client_id: str | None = None
+    ) -> int | Refused:
+        """End sessions by a refresh token; the number of those that this call ended.
+
+        Other sessions are ended first, so that a call that failed half-way can be made again.
+
+        Raises:
+            UnavailableError: not now; what has been ended stays ended.
+        """
+        token = await self._decode(presented)
+        if token is None:
+            return 0
+        by = self._presented(token, caller, client_id)
+        ended = 0
+        if scope is not LogoutScope.THIS:
+            committed = await self._submit_logout(by, caller, end_own=False)
+            match committed.answer:
+                case Refused() as refused:
+                    return refused
+                case Ended(ended=True):  # it was reuse: that ends its own session and nothing else
+                    return 1
+                case Ended(may_end_others=True) if committed.stored is not None:
+                    subject = last_active(committed.stored.family).subject
+                    ended = await self._end_others(subject, token.family_id, caller)
+                case _:
+                    return 0
+        if scope is LogoutScope.OTHERS:
+            return ended
+        committed = await self._submit_logout(by, caller, end_own=True)
+        if isinstance(committed.answer, Refused):
+            return committed.answer
+        return ended + _count(committed)
+
+    async def logout_of(self, subject: str, session_id: UUID, caller: Caller, *, scope: LogoutScope) -> int:
+        """End sessions of a subject that proved to be in the session by its access token; as `logout`.
+
+        Raises:
+            UnavailableError: not now; what has been ended stays ended.
+        """
+        ended = 0
+        if scope is not LogoutScope.THIS:
+            ended = await self._end_others(subject, session_id, caller)
+        if scope is not LogoutScope.OTHERS:
+            ended += await self._end(session_id, RevocationReason.LOGOUT, caller)
+        return ended
+
+    async def _end_others(self, subject: str, own: UUID, caller: Caller) -> int:
+        """End what the subject has besides its own session, until there is nothing left."""
+        ended = 0
+        while True:
+            found = [one for one in await self._families_of(subject, _ENDED_AT_ONCE + 1) if one != own]
+            if not found:
+                return ended
+            counts = await asyncio.gather(
+                *(self._end(one, RevocationReason.SUBJECT, caller) for one in found)
+            )
+            ended += sum(counts)
+
+    async def _end(self, family_id: UUID, reason: RevocationReason, caller: Caller) -> int:
+        committed = await self._commit.submit(
+            Submission(command=Revoke(family_id=family_id, reason=reason), request=_request(caller))
+        )
+        return _count(committed)
+
+    async def _submit_logout(self, by: Presented, caller: Caller, *, end_own: bool) -> Committed:
+        return await self._commit.submit(
+            Submission(command=Logout(presented=by, end_own=end_own), request=_request(caller))
+        )
+
+    async def _decode(self, text: str) -> RefreshToken | None:
+        number = refresh_token.key_number(text)
+        if number is None:
+            return None
+        if self._keys.rings.refresh.key(number) is None:
+            await self._keys.load_anew()
+        return refresh_token.decode(text, key=self._keys.rings.refresh.key)
+
+    def _presented(self, token: RefreshToken, caller: Caller, client_id: str | None) -> Presented:
+        key = self._keys.rings.fingerprint
+        return Presented(
+            token=token,
+            fingerprint=Fingerprint(
+                agent=_keyed(key, "agent", caller.agent_family),
+                prefix=_keyed(key, "prefix", caller.address_prefix),
+            ),
+            client_id=client_id,
+            authenticated_client=caller.authenticated_client,
+        )
+
+    def _told(self, committed: Committed) -> Tokens | Refused:
+        """What a committed decision gives the caller: a signed access token beside the refresh token."""
+        answer, stored = committed.answer, committed.stored
+        if isinstance(answer, Refused):
+            return answer
+        if not isinstance(answer, Granted) or stored is None:
+            raise TypeError(f"tokens cannot be told of {type(answer).__name__}")
+        family = last_active(stored.family)
+        jitter = int.from_bytes(self._random(2)) / 0xFFFF * _LARGEST_JITTER
+        expires_at = min(
+            committed.now + committed.policy.access_lifetime * (1 - jitter), family.absolute_expires_at
+        )
+        expires_at = expires_at.replace(microsecond=0)
+        ring = self._keys.rings.refresh
+        return Tokens(
+            outcome=answer.outcome,
+            access_token=self._keys.issuer.sign(
+                subject=family.subject,
+                session_id=family.family_id,
+                client_id=family.client_id,
+                scopes=family.scope,
+                issued_at=committed.now,
+                expires_at=expires_at,
+                jwt_id=str(self._new_id()),
+                extra=stored.personal.claims or {},
+            ),
+            access_token_expires_at=expires_at,
+            refresh_token=refresh_token.encode(
+                answer.token, key_number=ring.current_number, key=ring.current
+            ),
+            stored=stored,
+            now=committed.now,
+        )
+
+
+def _keyed(key: bytes, purpose: str, text: str) -> bytes:
+    return hmac.digest(key, f"{purpose}|{text}".encode(), "sha256")[:_FINGERPRINT_LENGTH]
+
+
+def _request(
+    caller: Caller, *, claims: Mapping[str, Json] | None = None, device_label: str | None = None
+) -> Request:
+    return Request(
+        correlation_id=caller.request_id,
+        personal_data=PersonalData(
+            address=caller.address,
+            user_agent=caller.user_agent,
+            device_label=device_label,
+            claims=claims,
+        ),
+    )
+
+
+def _count(committed: Committed) -> int:
+    return int(isinstance(committed.answer, Ended) and committed.answer.ended)
