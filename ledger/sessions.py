@@ -133,19 +133,29 @@ class Sessions:
         )
         return self._told(committed)
 
+    async def read(self, presented: str | None) -> RefreshToken | Refused:
+        """What a refresh token says, when it is one of ours; no round trip but for a key not known yet.
+
+        Raises:
+            psycopg.OperationalError: a new key could not be looked for.
+        """
+        if presented is None:
+            return _MISSING
+        number = refresh_token.key_number(presented)
+        if number is None:
+            return _UNKNOWN
+        if self._keys.rings.refresh.key(number) is None:
+            await self._keys.load_anew()
+        return refresh_token.decode(presented, key=self._keys.rings.refresh.key) or _UNKNOWN
+
     async def refresh(
-        self, presented: str | None, caller: Caller, *, by_cookie: bool, client_id: str | None = None
+        self, token: RefreshToken, caller: Caller, *, by_cookie: bool, client_id: str | None = None
     ) -> Tokens | Refused:
         """Redeem a refresh token.
 
         Raises:
             UnavailableError: not now; the token may be presented again.
         """
-        if presented is None:
-            return _MISSING
-        token = await self._decode(presented)
-        if token is None:
-            return _UNKNOWN
         committed = await self._commit.submit(
             Submission(
                 command=Refresh(
@@ -158,9 +168,7 @@ class Sessions:
         )
         return self._told(committed)
 
-    async def logout(
-        self, presented: str, caller: Caller, *, scope: LogoutScope, client_id: str | None = None
-    ) -> int | Refused:
+    async def logout(self, token: RefreshToken, caller: Caller, *, scope: LogoutScope) -> int | Refused:
         """End sessions by a refresh token; the number of those that this call ended.
 
         Other sessions are ended first, so that a call that failed half-way can be made again.
@@ -168,10 +176,7 @@ class Sessions:
         Raises:
             UnavailableError: not now; what has been ended stays ended.
         """
-        token = await self._decode(presented)
-        if token is None:
-            return 0
-        by = self._presented(token, caller, client_id)
+        by = self._presented(token, caller)
         ended = 0
         if scope is not LogoutScope.THIS:
             committed = await self._submit_logout(by, caller, end_own=False)
@@ -228,15 +233,7 @@ class Sessions:
             Submission(command=Logout(presented=by, end_own=end_own), request=_request(caller))
         )
 
-    async def _decode(self, text: str) -> RefreshToken | None:
-        number = refresh_token.key_number(text)
-        if number is None:
-            return None
-        if self._keys.rings.refresh.key(number) is None:
-            await self._keys.load_anew()
-        return refresh_token.decode(text, key=self._keys.rings.refresh.key)
-
-    def _presented(self, token: RefreshToken, caller: Caller, client_id: str | None) -> Presented:
+    def _presented(self, token: RefreshToken, caller: Caller, client_id: str | None = None) -> Presented:
         key = self._keys.rings.fingerprint
         return Presented(
             token=token,

@@ -1,0 +1,70 @@
+"""What the resolvers of one request work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from api.address_limits import AddressLimiter
+from api.assertions import AssertionVerifier
+from api.cookies import SessionCookie
+from api.graphql.cursors import Cursors
+from api.origins import Origins
+from ledger.sessions import Caller, Sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Made once by the composition root, shared by all requests."""
+
+    sessions: Sessions
+    verifier: AssertionVerifier
+    pool: AsyncConnectionPool[AsyncConnection[Any]]
+    """For reading."""
+    cursors: Cursors
+    origins: Origins
+    cookie: SessionCookie
+    address_limiter: AddressLimiter
+    unknown_limiter: AddressLimiter
+    hide_reuse: bool
+    now: Callable[[], datetime]
+    """Aware UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """Whoever an access token speaks for."""
+
+    subject: str | None
+    """None: a client for itself."""
+    client_id: str
+    session_id: UUID | None
+    scopes: frozenset[str]
+    ended: bool = False
+    """Whether its session has ended: then only a logout gets this far."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RequestContext:
+    """One request. `set_cookie` is the header that its answer shall carry."""
+
+    services: Services
+    caller: Caller
+    origin: str | None
+    marked: bool
+    """Whether it carries the header that no cross-site form or image can send."""
+    cookie: str | None
+    """The refresh token of the cookie."""
+    viewer: Viewer | None = None
+    set_cookie: str | None = None
+
+    @property
+    def request_id(self) -> str:
+        """As the caller is told, and as events and logs have it."""
+        return str(self.caller.request_id)

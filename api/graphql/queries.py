@@ -1,0 +1,79 @@
+"""Reads."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import strawberry
+
+from api.graphql.context import RequestContext, Viewer
+from api.graphql.event_types import Node, event_of
+from api.graphql.session_types import Session, Subject, session_of, subject_of
+from ledger.recorded_event import read_stream
+from projections.active_tokens import sessions
+
+_LARGEST_VERSION = 2**31 - 1
+
+
+@strawberry.type(
+    description=(
+        "Reads. Each read that needs `audit:read` is itself an event, AUDIT_READ, at most one a reader and "
+        "minute."
+    )
+)
+class Query:
+    @strawberry.field(description="The caller; null for a client without a subject.")
+    async def me(self, info: strawberry.Info[RequestContext]) -> Subject | None:
+        subject = _viewer(info.context).subject
+        return None if subject is None else await subject_of(subject, info.context)
+
+    @strawberry.field(description="One's own, or any with `audit:read`; else null.")
+    async def session(self, info: strawberry.Info[RequestContext], id: strawberry.ID) -> Session | None:
+        found = await _visible(info.context, _uuid(id))
+        return None if found is None else session_of(found, info.context)
+
+    @strawberry.field(description="A Session or an Event one may see, else null.")
+    async def node(self, info: strawberry.Info[RequestContext], id: strawberry.ID) -> Node | None:
+        stream, colon, version = id.partition(":")
+        found = await _visible(info.context, _uuid(stream))
+        if found is None:
+            return None
+        if not colon:
+            return session_of(found, info.context)
+        number = _version(version)
+        if number is None:
+            return None
+        async with info.context.services.pool.connection() as connection:
+            events = await read_stream(connection, found.family_id, after=number - 1, maximum=1)
+        return event_of(events[0], subject=found.subject) if events else None
+
+
+def _viewer(context: RequestContext) -> Viewer:
+    if context.viewer is None:
+        raise TypeError("a field that needs a viewer was let through without one")
+    return context.viewer
+
+
+async def _visible(context: RequestContext, family_id: UUID | None) -> sessions.Session | None:
+    """A session that the caller may see; another's answers like an unknown one."""
+    viewer = _viewer(context)
+    if family_id is None:
+        return None
+    async with context.services.pool.connection() as connection:
+        found = await sessions.read_session(connection, family_id, now=context.services.now())
+    return found if found is not None and found.subject == viewer.subject else None
+
+
+def _uuid(text: str) -> UUID | None:
+    """An id in its one spelling."""
+    try:
+        value = UUID(text)
+    except ValueError:
+        return None
+    return value if str(value) == text else None
+
+
+def _version(text: str) -> int | None:
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or text != str(int(text)):
+        return None
+    return int(text) if 1 <= int(text) <= _LARGEST_VERSION else None

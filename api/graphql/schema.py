@@ -1,0 +1,28 @@
+"""The schema, made once a process."""
+
+from __future__ import annotations
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from api.graphql.event_types import Event
+from api.graphql.mutations import Mutation
+from api.graphql.queries import Query
+from api.graphql.scalars import SCALARS
+from api.graphql.session_types import Session
+
+
+def make_schema() -> strawberry.Schema:
+    """Types, resolvers and their texts."""
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        types=[Session, Event],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def executable(schema: strawberry.Schema) -> GraphQLSchema:
+    """What graphql-core executes."""
+    return schema._schema  # noqa: SLF001 - there is no public name for it
