@@ -1,0 +1,73 @@
+"""Who sends a request: the access token is verified, and its session is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from api.graphql.context import Viewer
+from ledger.access_token import AccessTokenError, verify_with_keys
+from ledger.keys_in_use import KeysInUse
+from projections.active_tokens.sessions import SessionStatus, read_session
+
+_LIVING = (SessionStatus.ACTIVE, SessionStatus.SUSPENDED)
+
+
+class UnauthenticatedError(Exception):
+    """There is no access token that can be used; the message says why and repeats nothing of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticator:
+    """Accepts access tokens of this ledger whose session has not ended."""
+
+    keys: KeysInUse
+    pool: AsyncConnectionPool[AsyncConnection[Any]]
+    issuer: str
+    audience: str
+    now: Callable[[], datetime]
+
+    async def viewer(self, authorization: str | None, *, also_ended: bool = False) -> Viewer:
+        """Whoever the Authorization header speaks for (RFC 6750 section 2.1). One round trip.
+
+        `also_ended` lets a session through that has ended, and marks it.
+
+        Raises:
+            UnauthenticatedError: no token, one that is not valid, or of a session that has ended.
+            psycopg.OperationalError: the database does not answer.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise UnauthenticatedError("Send an access token: `Authorization: Bearer …`.")
+        now = self.now()
+        try:
+            claims = verify_with_keys(
+                token.strip(" "),
+                lambda kid: self.keys.rings.access.verification_key(
+                    kid, now=now, longest_lifetime=self.keys.longest_lifetime
+                ),
+                issuer=self.issuer,
+                audience=self.audience,
+                now=now,
+            )
+        except AccessTokenError as error:
+            raise UnauthenticatedError(f"{error}.") from None
+        ended = False
+        if claims.session_id is not None:
+            async with self.pool.connection() as connection:
+                session = await read_session(connection, claims.session_id, now=now)
+            ended = session is None or session.status not in _LIVING
+            if ended and not also_ended:
+                raise UnauthenticatedError("The session of the access token has ended.")
+        return Viewer(
+            subject=None if claims.session_id is None else claims.subject,
+            client_id=claims.client_id,
+            session_id=claims.session_id,
+            scopes=claims.scopes,
+            ended=ended,
+        )
