@@ -1,4 +1,4 @@
-"""In which media type a GraphQL request is answered (GraphQL over HTTP section 6.4, RFC 9110 section 12.5.1)."""
+"""In which media type a request is answered (GraphQL over HTTP section 6.4, RFC 9110 section 12.5.1)."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def _check_depth(data: bytes) -> None:
 def _check_texts(value: object) -> None:
     match value:
         case str():
-            if "\x00" in value or not value.isascii() and any("\ud800" <= one <= "\udfff" for one in value):
+            if "\x00" in value or (not value.isascii() and any("\ud800" <= one <= "\udfff" for one in value)):
                 raise StrictJsonError("must not hold a NUL or a lone surrogate")
         case list():
             for one in value:

@@ -6,6 +6,7 @@ keys are the fields of the classes in `ledger.events`; the type's name is the cl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
@@ -69,8 +70,10 @@ def _plain(value: object) -> Json:
             return timestamp(value)
         case StrEnum():
             return value.value
-        case tuple():
+        case tuple() | list():
             return [_plain(one) for one in value]
+        case Mapping():
+            return {key: _plain(one) for key, one in value.items()}
         case None | bool() | int() | str():
             return value
         case _:

@@ -1,11 +1,13 @@
-"""The facts of a token family, in the past tense and frozen.
+"""The facts of token families, and administrative acts, in the past tense and frozen.
 
-A family is one stream of them, versions 1, 2, 3 without holes. No token, no secret and no personal data is in
+A family is one stream of them, versions 1, 2, 3 without holes; an administrative act is a stream of its own
+with one event. No token, no secret and no personal data is in
 an event: the hash of a secret is of 256 random bits, and addresses, agents, labels and claims lie beside it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -184,6 +186,25 @@ class SigningKeyRotated:
     next_key_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRegistered:
+    """An administrative act: a client may open sessions from now on."""
+
+    client_id: str
+    confidential: bool
+    policy: Mapping[str, object]
+    """What the client has of its own, as JSON: durations in seconds. Empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientChanged:
+    """An administrative act: a client's policy was replaced as a whole."""
+
+    client_id: str
+    policy: Mapping[str, object]
+    """As in `ClientRegistered`."""
+
+
 FamilyEvent = (
     TokenIssued
     | TokenRotated
@@ -195,4 +216,5 @@ FamilyEvent = (
     | TokenRevoked
     | TokenExpired
 )
-Event = FamilyEvent | SigningKeyRotated
+AdministrativeEvent = SigningKeyRotated | ClientRegistered | ClientChanged
+Event = FamilyEvent | AdministrativeEvent

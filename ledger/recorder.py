@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from ledger.bookkeeping import Bookkeeping
 from ledger.event_codec import SCHEMA_VERSION, encode_payload, event_type
 from ledger.events import (
+    Event,
     FamilyEvent,
     ForgeryDetected,
     RefreshRefused,
@@ -77,9 +78,9 @@ class Recorder:
     async def append(self, connection: AsyncConnection[Any]) -> None:
         """Send the statements; none where nothing was recorded."""
         if self.events:
-            await connection.execute(sql("ledger", "append_events"), _columns(self.events))
+            await connection.execute(sql("ledger", "append_events"), columns(self.events))
         if self.personal:
-            await connection.execute(sql("ledger", "append_personal_data"), _columns(self.personal))
+            await connection.execute(sql("ledger", "append_personal_data"), columns(self.personal))
 
     def _record_one(
         self,
@@ -97,22 +98,17 @@ class Recorder:
         previous = None if stored is None else stored.head
         version = 1 if previous is None else previous.version + 1
         data = request.personal_data if isinstance(event, TokenIssued) else _of_use(request.personal_data)
-        row: dict[str, Any] = {
-            "stream_id": family_id,
-            "version": version,
-            "type": event_type(event),
-            "schema_version": SCHEMA_VERSION,
-            "occurred_at": now,
-            "actor": _actor(event, request.actor, last_active(family).subject),
-            "client_id": last_active(family).client_id,
-            "correlation_id": request.correlation_id,
-            "causation": causation,
-            "payload": encode_payload(event),
-            "personal_data": self._personal_data(family_id, version, data),
-            "previous": None if previous is None else previous.leaf_hash,
-        }
-        row["leaf_hash"] = leaf_hash(
-            leaf_bytes(**{key: row[key] for key in row if key != "type"}, type_name=row["type"])
+        row = event_row(
+            event,
+            stream_id=family_id,
+            version=version,
+            occurred_at=now,
+            actor=_actor(event, request.actor, last_active(family).subject),
+            client_id=last_active(family).client_id,
+            correlation_id=request.correlation_id,
+            causation=causation,
+            personal_data=self._personal_data(family_id, version, data),
+            previous=None if previous is None else previous.leaf_hash,
         )
         self.events.append(row)
         return StoredFamily(
@@ -130,6 +126,61 @@ class Recorder:
             {"stream_id": family_id, "version": version, "salt": salt, "data": encoded.decode()}
         )
         return commitment(salt, encoded)
+
+
+def event_row(
+    event: Event,
+    *,
+    stream_id: UUID,
+    version: int,
+    occurred_at: datetime,
+    actor: str | None,
+    client_id: str | None,
+    correlation_id: UUID | None,
+    causation: str | None = None,
+    personal_data: bytes | None = None,
+    previous: bytes | None = None,
+) -> dict[str, Any]:
+    """An event as the statement `append_events` takes it, its leaf hash with it.
+
+    `personal_data` and `previous` as in `ledger.leaf.leaf_bytes`.
+    """
+    type_name = event_type(event)
+    payload = encode_payload(event)
+    leaf = leaf_bytes(
+        stream_id=stream_id,
+        version=version,
+        type_name=type_name,
+        schema_version=SCHEMA_VERSION,
+        occurred_at=occurred_at,
+        actor=actor,
+        client_id=client_id,
+        correlation_id=correlation_id,
+        causation=causation,
+        payload=payload,
+        personal_data=personal_data,
+        previous=previous,
+    )
+    return {
+        "stream_id": stream_id,
+        "version": version,
+        "type": type_name,
+        "schema_version": SCHEMA_VERSION,
+        "occurred_at": occurred_at,
+        "actor": actor,
+        "client_id": client_id,
+        "correlation_id": correlation_id,
+        "causation": causation,
+        "payload": payload,
+        "personal_data": personal_data,
+        "previous": previous,
+        "leaf_hash": leaf_hash(leaf),
+    }
+
+
+def columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """One list a column, as statements that insert with `unnest` take them; there is at least one row."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def fold_personal_data(
@@ -169,7 +220,3 @@ def _actor(event: FamilyEvent, actor: str | None, subject: str) -> str:
             return "system"
         case _:
             return actor or f"subject:{subject}"
-
-
-def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]}

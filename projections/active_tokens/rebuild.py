@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 
 from ledger.bookkeeping import Bookkeeping
 from ledger.event_codec import decode_payload
-from ledger.events import SigningKeyRotated
+from ledger.events import AdministrativeEvent
 from ledger.evolve import evolve
 from ledger.personal_data import NOTHING_PERSONAL, PersonalData
 from ledger.recorder import fold_personal_data
@@ -119,7 +119,7 @@ async def _fold_between(
 def _fold(families: dict[UUID, StoredFamily], row: Any) -> None:
     family_id, version, type_name, schema_version, occurred_at, payload, leaf_hash, data = row
     event = decode_payload(type_name, schema_version, payload)
-    if isinstance(event, SigningKeyRotated):
+    if isinstance(event, AdministrativeEvent):
         return
     before = families.get(family_id)
     families[family_id] = StoredFamily(

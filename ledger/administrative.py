@@ -1,0 +1,45 @@
+"""Administrative acts: each is a stream of its own with one event, so that no stream lives for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from ledger.events import AdministrativeEvent
+from ledger.recorder import columns, event_row
+from ledger.sql_files import sql
+from ledger.uuid7 import uuid7
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+async def append(
+    connection: AsyncConnection[Any],
+    event: AdministrativeEvent,
+    *,
+    actor: str | None,
+    client_id: str | None = None,
+    correlation_id: UUID | None = None,
+    now: datetime,
+    random: Callable[[int], bytes],
+) -> UUID:
+    """Append the event in the caller's transaction; gives the id of its stream. One round trip.
+
+    `actor` is `client:<id>`, `operator` or `system`; `client_id` is of the client that acted, if one did.
+    """
+    stream_id = uuid7((now - _EPOCH) // timedelta(milliseconds=1), random(10))
+    row = event_row(
+        event,
+        stream_id=stream_id,
+        version=1,
+        occurred_at=now,
+        actor=actor,
+        client_id=client_id,
+        correlation_id=correlation_id,
+    )
+    await connection.execute(sql("ledger", "append_events"), columns([row]))
+    return stream_id
