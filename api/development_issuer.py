@@ -8,13 +8,20 @@ from datetime import datetime, timedelta
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api.settings import Settings
 from api.trusted_issuers import DEVELOPMENT_ISSUER, RESERVED_CLAIMS, TrustedIssuer
 from api.verification_keys import VerificationKey
 from ledger.canonical import Json
+from ledger.key_sealing import SecretKey
 
 LIFETIME = timedelta(minutes=5)
 
 _ALGORITHM = "EdDSA"
+
+
+def development_secret(settings: Settings) -> bytes:
+    """The secret of the issuer, which every process with the deployment's SECRET_KEY has."""
+    return SecretKey.parse(settings.secret_key).derive("development issuer")
 
 
 def development_issuer(

@@ -171,6 +171,7 @@ CREATE INDEX active_tokens_by_absolute_deadline ON active_tokens (absolute_expir
 
 -- ------------------------------------------------------------------------------------------ privileges
 
+GRANT SELECT ON schema_migrations TO token_ledger_service;
 GRANT SELECT, INSERT ON events TO token_ledger_service;
 GRANT USAGE ON SEQUENCE event_position TO token_ledger_service;
 GRANT SELECT, INSERT, DELETE ON personal_data TO token_ledger_service;

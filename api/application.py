@@ -1,0 +1,252 @@
+"""The composition root: everything that one worker process is made of, and its life from start to end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg_pool import PoolTimeout
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from api.address_limits import AddressLimiter
+from api.assertions import AssertionVerifier
+from api.authentication import Authenticator
+from api.cookies import SessionCookie
+from api.development_issuer import development_issuer, development_secret
+from api.graphql.context import Services
+from api.graphql.cursors import Cursors
+from api.graphql.schema import executable, make_schema
+from api.graphql_endpoint import GraphQLEndpoint
+from api.health import Health
+from api.origins import Origins
+from api.pool import make_pool
+from api.prepared_operation import Operations
+from api.settings import Settings
+from api.trusted_issuers import TrustedIssuer, load_trusted_issuers
+from ledger.gcra import Rate
+from ledger.group_commit import GroupCommit
+from ledger.key_sealing import SecretKey
+from ledger.keys_in_use import RELOADED_EVERY, KeysInUse
+from ledger.policy import Policy
+from ledger.sessions import Sessions
+from ledger.uuid7 import uuid7
+from projections.active_tokens.sessions import unended_of
+from projections.active_tokens.view import ActiveTokens
+
+Scope = MutableMapping[str, Any]
+AsgiApplication = Callable[[Scope, Any, Any], Awaitable[None]]
+
+_FORGERIES = Rate(limit=60, period=timedelta(minutes=1))
+_DRAINED_WITHIN_SECONDS = 8
+
+_log = structlog.get_logger("token_ledger")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a worker takes from outside. Tests compose a clock with an offset; no setting does."""
+
+    random: Callable[[int], bytes] = os.urandom
+    offset: Callable[[], timedelta] = field(default=timedelta)
+    """Added to every clock, the database's too."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        return datetime.now(UTC) + self.offset()
+
+    def database_time(self, now: datetime) -> datetime:
+        """The ledger's time at a time of the database."""
+        return now + self.offset()
+
+    def new_id(self) -> UUID:
+        """A UUIDv7 of the present."""
+        return uuid7(
+            time.time_ns() // 1_000_000 + self.offset() // timedelta(milliseconds=1), self.random(10)
+        )
+
+
+def default_policy(settings: Settings) -> Policy:
+    """The rules of clients that have none of their own."""
+    return Policy(
+        access_lifetime=settings.access_token_ttl,
+        idle_lifetime=settings.refresh_idle_ttl,
+        absolute_lifetime=settings.refresh_absolute_ttl,
+        grace=settings.grace_period,
+        lost_response_window=settings.lost_response_window,
+        rate_per_family=settings.refresh_rate_per_family,
+    )
+
+
+def issuers_of(settings: Settings) -> tuple[TrustedIssuer, ...]:
+    """Whose assertions open sessions.
+
+    Raises:
+        SettingsError: the file of trusted issuers cannot be used.
+    """
+    trusted: tuple[TrustedIssuer, ...] = ()
+    if settings.trusted_issuers is not None:
+        trusted = load_trusted_issuers(settings.trusted_issuers, audience=settings.issuer)
+    if settings.development:
+        own = development_issuer(development_secret(settings), audience=settings.issuer)
+        trusted = (*trusted, own)
+    return trusted
+
+
+class Application:
+    """One worker: an ASGI application with a lifespan."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        url: str,
+        *,
+        workers: int = 1,
+        surroundings: Surroundings | None = None,
+        watch_database: Callable[[], object] | None = None,
+    ) -> None:
+        """`watch_database` is called every second, in a thread: it starts the embedded one when it died.
+
+        Raises:
+            SettingsError: a file that a setting names cannot be used.
+        """
+        around = surroundings or Surroundings()
+        policy = default_policy(settings)
+        self._watch_database = watch_database
+        self._pool = make_pool(url)
+        self._keys = KeysInUse(
+            pool=self._pool,
+            secret_key=SecretKey.parse(settings.secret_key),
+            issuer=settings.issuer,
+            audience=settings.audience,
+            default_policy=policy,
+        )
+        self._commit = GroupCommit(
+            pool=self._pool,
+            view=ActiveTokens(policy),
+            default_policy=policy,
+            clock=around.database_time,
+            random=around.random,
+            forgery_rate=Rate(limit=-(-_FORGERIES.limit // workers), period=_FORGERIES.period),
+        )
+        schema = executable(make_schema())
+        origins = Origins(
+            settings.allowed_origins,
+            issuer=settings.issuer,
+            development=settings.development,
+            port=settings.port,
+        )
+        services = Services(
+            sessions=Sessions(
+                commit=self._commit,
+                keys=self._keys,
+                families_of=self._unended_of,
+                new_id=around.new_id,
+                random=around.random,
+            ),
+            verifier=AssertionVerifier(issuers_of(settings), now=around.now),
+            pool=self._pool,
+            cursors=Cursors(lambda: self._keys.rings.cursor),
+            origins=origins,
+            cookie=SessionCookie(name=settings.cookie_name, secure=settings.cookie_secure),
+            address_limiter=AddressLimiter(
+                settings.refresh_rate_per_address, workers=workers, clock=around.now
+            ),
+            unknown_limiter=AddressLimiter(settings.unknown_token_rate, workers=workers, clock=around.now),
+            hide_reuse=settings.hide_reuse,
+            now=around.now,
+        )
+        self._graphql = GraphQLEndpoint(
+            schema=schema,
+            operations=Operations(schema, introspection=settings.introspection),
+            services=services,
+            authenticator=Authenticator(
+                keys=self._keys,
+                pool=self._pool,
+                issuer=settings.issuer,
+                audience=settings.audience,
+                now=around.now,
+            ),
+            trusted_proxies=settings.trusted_proxies,
+            new_id=around.new_id,
+            suggestions=settings.introspection,
+            page=None,
+        )
+        health = Health(self._pool)
+        self._others = Starlette(
+            routes=[
+                Route("/healthz", health.lives),
+                Route("/readyz", health.ready),
+                Route("/.well-known/jwks.json", self._jwks),
+            ],
+            lifespan=self.lifespan,
+        )
+        self._now = around.now
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        """GraphQL first, as it is what nearly all requests are for."""
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            await self._graphql(scope, receive, send)
+        else:
+            await self._others(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(self, _: object = None) -> AsyncIterator[None]:
+        await self._pool.open()
+        await self._keys.load()
+        tasks = [asyncio.create_task(self._keep_keys_fresh())]
+        if self._watch_database is not None:
+            tasks.append(asyncio.create_task(_every_second(self._watch_database)))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DRAINED_WITHIN_SECONDS):
+                    await self._commit.close()
+            await self._pool.close(timeout=1)
+
+    async def _keep_keys_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(RELOADED_EVERY.total_seconds())
+            try:
+                await self._keys.load()
+            except (psycopg.Error, PoolTimeout) as error:
+                _log.warning("the keys could not be read again", reason=str(error).partition("\n")[0])
+            except Exception:
+                _log.exception("the keys could not be read again")
+
+    async def _unended_of(self, subject: str, maximum: int) -> list[UUID]:
+        async with self._pool.connection() as connection:
+            return await unended_of(connection, subject, maximum)
+
+    async def _jwks(self, _: Request) -> Response:
+        """RFC 7517 section 5. A minute in caches: a key is published well before it signs."""
+        keys = self._keys.rings.access.jwks(now=self._now(), longest_lifetime=self._keys.longest_lifetime)
+        return JSONResponse(
+            keys,
+            media_type="application/jwk-set+json",
+            headers={"cache-control": "public, max-age=60", "access-control-allow-origin": "*"},
+        )
+
+
+async def _every_second(action: Callable[[], object]) -> None:
+    while True:
+        await asyncio.sleep(1)
+        try:
+            await asyncio.to_thread(action)
+        except Exception:
+            _log.exception("the embedded PostgreSQL could not be looked after")

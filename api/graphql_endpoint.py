@@ -1,0 +1,399 @@
+"""GraphQL over HTTP: one request from its headers to its answer.
+
+Whether a request may run is decided from its root fields before anything is executed, so that an answer
+401, 403 or 503 never holds data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+import structlog
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
+from graphql.execution.values import get_argument_values, get_variable_values
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from api.authentication import Authenticator, UnauthenticatedError
+from api.client_address import Network, address_prefix, client_address
+from api.document_limits import MAXIMUM_NODES
+from api.graphql.context import RequestContext, Services
+from api.graphql_params import (
+    MAXIMUM_BODY,
+    GraphQLParams,
+    RequestRefusedError,
+    params_of_body,
+    params_of_query_string,
+)
+from api.jwks_url import IssuerUnavailableError
+from api.media_type import MediaType, answer_media_type
+from api.prepared_operation import Operations, PreparedOperation
+from api.request_head import RequestHead, read_head
+from api.user_agent import user_agent_family
+from ledger.group_commit import UnavailableError
+from ledger.sessions import Caller
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_PUBLIC = frozenset({"login", "refresh", "logout", "__typename", "__schema", "__type"})
+_UNAVAILABLE = (
+    UnavailableError,
+    IssuerUnavailableError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    PoolTimeout,
+    PoolClosed,
+)
+_BODY_WITHIN_SECONDS = 15
+_RETRY_AFTER_SECONDS = 1
+_PARTIAL = 294
+"""Status of an answer with errors, GraphQL over HTTP section 6.4.2."""
+
+_log = structlog.get_logger("token_ledger.graphql")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class _ClientGoneError(Exception):
+    """The connection was closed before the request was complete."""
+
+
+class GraphQLEndpoint:
+    """The ASGI application of `/graphql`."""
+
+    def __init__(
+        self,
+        *,
+        schema: GraphQLSchema,
+        operations: Operations,
+        services: Services,
+        authenticator: Authenticator,
+        trusted_proxies: tuple[Network, ...],
+        new_id: Callable[[], UUID],
+        suggestions: bool,
+        page: bytes | None,
+    ) -> None:
+        """`page` is shown to a browser that opens the address; None: nothing is."""
+        self._schema = schema
+        self._operations = operations
+        self._services = services
+        self._authenticator = authenticator
+        self._trusted_proxies = trusted_proxies
+        self._new_id = new_id
+        self._suggestions = suggestions
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; never raises for what a caller can cause."""
+        request_id = self._new_id()
+        head = read_head(scope["headers"])
+        if self._page is not None and _wants_page(scope, head):
+            await _send(send, _Answer(200, self._page, _PAGE_HEADERS), b"text/html; charset=utf-8", ())
+            return
+        media_type = answer_media_type(head.accept)
+        try:
+            answer = await self._answer(scope, receive, head, media_type, request_id)
+        except RequestRefusedError as refused:
+            answer = _refusal(refused, request_id)
+        except UnauthenticatedError as error:
+            answer = _errors(401, "UNAUTHENTICATED", str(error), request_id, _CHALLENGE)
+        except _UNAVAILABLE as error:
+            answer = _unavailable(error, request_id)
+        except _ClientGoneError:
+            return
+        except Exception:
+            _log.exception("internal error", request_id=str(request_id))
+            answer = _internal(media_type, request_id)
+        await _send(
+            send,
+            answer,
+            (media_type or MediaType.GRAPHQL_RESPONSE).value.encode() + b"; charset=utf-8",
+            self._common_headers(head, request_id),
+        )
+
+    async def _answer(
+        self,
+        scope: Scope,
+        receive: Receive,
+        head: RequestHead,
+        media_type: MediaType | None,
+        request_id: UUID,
+    ) -> _Answer:
+        method = scope["method"]
+        if method == "OPTIONS":
+            return _Answer(204, b"", self._preflight(head))
+        if method not in ("GET", "POST"):
+            raise _not_allowed("Use POST; queries also by GET.", "GET, POST, OPTIONS")
+        if media_type is None:
+            raise RequestRefusedError(
+                406, "NOT_ACCEPTABLE", "Accept application/graphql-response+json or application/json."
+            )
+        if method == "POST":
+            params = params_of_body(head.content_type, await _body(head, receive))
+        else:
+            params = params_of_query_string(scope["query_string"])
+        prepared = self._operations.prepare(params.query, params.operation_name)
+        if method == "GET" and prepared.operation.operation is not OperationType.QUERY:
+            raise _not_allowed("A mutation needs POST.", "POST")
+        if prepared.nodes(params.variables) > MAXIMUM_NODES:
+            raise RequestRefusedError(
+                422,
+                "LIMIT_EXCEEDED",
+                f"The query could answer more than {MAXIMUM_NODES} nodes: ask for smaller pages.",
+            )
+        context = self._context(scope, head, request_id)
+        await self._authorize(context, prepared, params, head)
+        result = execute(
+            self._schema,
+            prepared.document,
+            context_value=context,
+            variable_values=dict(params.variables),
+            operation_name=params.operation_name,
+            hide_suggestions=not self._suggestions,
+        )
+        if not isinstance(result, ExecutionResult):
+            result = await result
+        return _of_result(result, context, media_type)
+
+    def _context(self, scope: Scope, head: RequestHead, request_id: UUID) -> RequestContext:
+        peer = scope.get("client")
+        address = client_address(peer[0] if peer else None, head.forwarded_for, self._trusted_proxies)
+        return RequestContext(
+            services=self._services,
+            caller=Caller(
+                request_id=request_id,
+                address=address,
+                address_prefix=address_prefix(address),
+                user_agent=head.user_agent,
+                agent_family=user_agent_family(head.user_agent),
+            ),
+            origin=head.origin,
+            marked=head.marker == "1",
+            cookie=self._services.cookie.read(head.cookies) if head.cookies else None,
+        )
+
+    async def _authorize(
+        self,
+        context: RequestContext,
+        prepared: PreparedOperation,
+        params: GraphQLParams,
+        head: RequestHead,
+    ) -> None:
+        """Find out who asks, where a root field needs to know."""
+        needs_session = any(field.name not in _PUBLIC for field in prepared.root_fields)
+        if needs_session:
+            context.viewer = await self._authenticator.viewer(head.authorization)
+        elif context.cookie is None and self._is_bare_logout(prepared, params):
+            context.viewer = await self._authenticator.viewer(head.authorization, also_ended=True)
+
+    def _is_bare_logout(self, prepared: PreparedOperation, params: GraphQLParams) -> bool:
+        """Whether it is a logout whose input has no refresh token."""
+        for field in prepared.root_fields:
+            if field.name == "logout" and self._schema.mutation_type is not None:
+                variables = get_variable_values(
+                    self._schema, prepared.operation.variable_definitions or (), dict(params.variables)
+                )
+                if isinstance(variables, list):
+                    return False  # they do not fit their types: nothing will be executed
+                given = get_argument_values(
+                    self._schema.mutation_type.fields["logout"], field.node, variables
+                )
+                return not (given.get("input") or {}).get("refresh_token")
+        return False
+
+    def _common_headers(self, head: RequestHead, request_id: UUID) -> tuple[tuple[bytes, bytes], ...]:
+        common = (
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"x-request-id", str(request_id).encode()),
+            (b"vary", b"Origin, Accept"),
+        )
+        if head.origin is None or not self._services.origins.allows(head.origin):
+            return common
+        return (
+            *common,
+            (b"access-control-allow-origin", head.origin.encode("latin-1")),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", b"Retry-After, X-Request-Id"),
+        )
+
+    def _preflight(self, head: RequestHead) -> tuple[tuple[bytes, bytes], ...]:
+        if not self._services.origins.allows(head.origin):
+            return ((b"allow", b"GET, POST, OPTIONS"),)
+        return (
+            (b"access-control-allow-methods", b"GET, POST"),
+            (b"access-control-allow-headers", b"Authorization, Content-Type, X-Token-Ledger"),
+            (b"access-control-max-age", b"600"),
+        )
+
+
+_CHALLENGE = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
+_RETRY = ((b"retry-after", str(_RETRY_AFTER_SECONDS).encode()),)
+_PAGE_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        b"font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+def _wants_page(scope: Scope, head: RequestHead) -> bool:
+    return scope["method"] == "GET" and not scope["query_string"] and "text/html" in (head.accept or "")
+
+
+async def _body(head: RequestHead, receive: Receive) -> bytes:
+    """The whole body.
+
+    Raises:
+        RequestRefusedError: it is too large, encoded, or does not arrive in time.
+    """
+    if head.content_encoding not in (None, "identity"):
+        raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
+    if (head.content_length or "").isdigit() and int(head.content_length or 0) > MAXIMUM_BODY:
+        raise _too_large()
+    message = await _received(receive)
+    if not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) > MAXIMUM_BODY:
+            raise _too_large()
+        return body
+    chunks = [message.get("body", b"")]
+    size = len(chunks[0])
+    try:
+        async with asyncio.timeout(_BODY_WITHIN_SECONDS):
+            while message.get("more_body"):
+                message = await _received(receive)
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > MAXIMUM_BODY:
+                    raise _too_large()
+    except TimeoutError:
+        raise RequestRefusedError(408, "REQUEST_TIMEOUT", "The body did not arrive in time.") from None
+    return b"".join(chunks)
+
+
+async def _received(receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _ClientGoneError
+    return message
+
+
+def _too_large() -> RequestRefusedError:
+    return RequestRefusedError(413, "CONTENT_TOO_LARGE", f"The body may have {MAXIMUM_BODY} bytes at most.")
+
+
+def _not_allowed(message: str, allow: str) -> RequestRefusedError:
+    return RequestRefusedError(405, "METHOD_NOT_ALLOWED", message, (("Allow", allow),))
+
+
+def _of_result(result: ExecutionResult, context: RequestContext, media_type: MediaType) -> _Answer:
+    if not result.errors:
+        cookie = context.set_cookie
+        headers = () if cookie is None else ((b"set-cookie", cookie.encode()),)
+        return _Answer(200, orjson.dumps({"data": result.data}), headers)
+    causes = [_cause(error) for error in result.errors]
+    for cause in causes:
+        if isinstance(cause, _UNAVAILABLE):
+            return _unavailable(cause, context.caller.request_id)
+    request_errors = [error for error in result.errors if error.path is None]
+    if request_errors:
+        entries = [_variable_error(error, context.request_id) for error in request_errors[:5]]
+        return _Answer(422, orjson.dumps({"errors": entries}))
+    entries = [
+        _field_error(error, cause, context.request_id)
+        for error, cause in zip(result.errors, causes, strict=True)
+    ]
+    status = _PARTIAL if media_type is MediaType.GRAPHQL_RESPONSE else 200
+    return _Answer(status, orjson.dumps({"data": None, "errors": entries}))
+
+
+def _cause(error: GraphQLError) -> Exception:
+    """What a resolver raised."""
+    cause: Exception = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    return cause
+
+
+def _variable_error(error: GraphQLError, request_id: str) -> dict[str, object]:
+    """A variable does not fit its type. The library's text repeats its value, which may be a token."""
+    name, _, _ = error.message.partition(" got invalid value ")
+    known = name if name != error.message else "A variable"
+    return {
+        "message": f"{known} has a value that does not fit its type.",
+        "extensions": {"code": "BAD_USER_INPUT", "requestId": request_id},
+    }
+
+
+def _field_error(error: GraphQLError, cause: Exception, request_id: str) -> dict[str, object]:
+    told: dict[str, object] = {"path": error.path}
+    if isinstance(cause, GraphQLError) and (cause.extensions or {}).get("code") == "BAD_USER_INPUT":
+        code, told["message"] = "BAD_USER_INPUT", cause.message
+    else:
+        _log.error("internal error", request_id=request_id, path=error.path, exc_info=cause)
+        code, told["message"] = "INTERNAL_SERVER_ERROR", "Something went wrong here; the request id finds it."
+    told["extensions"] = {"code": code, "requestId": request_id}
+    return told
+
+
+def _refusal(refused: RequestRefusedError, request_id: UUID) -> _Answer:
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in refused.headers)
+    entries: Sequence[Mapping[str, object]] = refused.errors or ({"message": refused.message},)
+    told = [
+        {
+            **entry,
+            "extensions": {"code": refused.code, "requestId": str(request_id)},
+        }
+        for entry in entries
+    ]
+    return _Answer(refused.status, orjson.dumps({"errors": told}), headers)
+
+
+def _errors(
+    status: int, code: str, message: str, request_id: UUID, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> _Answer:
+    error = {"message": message, "extensions": {"code": code, "requestId": str(request_id)}}
+    return _Answer(status, orjson.dumps({"errors": [error]}), headers)
+
+
+def _unavailable(error: Exception, request_id: UUID) -> _Answer:
+    _log.warning("temporarily unavailable", request_id=str(request_id), reason=str(error).partition("\n")[0])
+    message = "The service cannot answer now. Try the same request again in a moment."
+    return _errors(503, "TEMPORARILY_UNAVAILABLE", message, request_id, _RETRY)
+
+
+def _internal(media_type: MediaType | None, request_id: UUID) -> _Answer:
+    error = {
+        "message": "Something went wrong here; the request id finds it.",
+        "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": str(request_id)},
+    }
+    status = 200 if media_type is MediaType.JSON else _PARTIAL
+    return _Answer(status, orjson.dumps({"data": None, "errors": [error]}))
+
+
+async def _send(
+    send: Send, answer: _Answer, content_type: bytes, headers: tuple[tuple[bytes, bytes], ...]
+) -> None:
+    head: list[tuple[bytes, bytes]] = [*headers, *answer.headers]
+    if answer.status != 204:
+        head.append((b"content-type", content_type))
+        head.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": head})
+    await send({"type": "http.response.body", "body": answer.body})

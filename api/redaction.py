@@ -1,0 +1,19 @@
+"""What must never be read in a log or an error: tokens, assertions and credentials, wherever they turn up."""
+
+from __future__ import annotations
+
+import re
+
+REDACTED = "[redacted]"
+
+_SECRET = re.compile(
+    r"tlrt_[A-Za-z0-9_-]+"  # refresh tokens, whole or cut
+    r"|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"  # JWTs: access tokens and assertions
+    r"|(?<=://)[^/\s@]*:[^/\s@]*(?=@)"  # user and password of a URL
+    r"|(?i:(?<=password=)|(?<=bearer )|(?<=basic ))[^\s&'\"]+"
+)
+
+
+def redacted(text: str) -> str:
+    """The text with every secret in it replaced."""
+    return _SECRET.sub(REDACTED, text)
