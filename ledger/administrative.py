@@ -9,9 +9,8 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from ledger import recorder
 from ledger.events import AdministrativeEvent
-from ledger.recorder import columns, event_row
-from ledger.sql_files import sql
 from ledger.uuid7 import uuid7
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,7 +31,7 @@ async def append(
     `actor` is `client:<id>`, `operator` or `system`; `client_id` is of the client that acted, if one did.
     """
     stream_id = uuid7((now - _EPOCH) // timedelta(milliseconds=1), random(10))
-    row = event_row(
+    row = recorder.event_row(
         event,
         stream_id=stream_id,
         version=1,
@@ -41,5 +40,5 @@ async def append(
         client_id=client_id,
         correlation_id=correlation_id,
     )
-    await connection.execute(sql("ledger", "append_events"), columns([row]))
+    await recorder.append(connection, [row])
     return stream_id

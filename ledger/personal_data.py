@@ -44,6 +44,15 @@ class PersonalData:
 NOTHING_PERSONAL = PersonalData()
 
 
-def commitment(salt: bytes, data: bytes) -> bytes:
-    """What an event holds in place of its personal data; without the salt nothing can be guessed from it."""
-    return hashlib.sha256(salt + data).digest()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaltedPersonalData:
+    """Personal data as it is stored."""
+
+    salt: bytes
+    data: bytes
+    """As `PersonalData.encode` gives it."""
+
+    @property
+    def commitment(self) -> bytes:
+        """What the event holds instead; without the salt nothing can be guessed from it."""
+        return hashlib.sha256(self.salt + self.data).digest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from ledger.binary_array import Column, byte_strings, integers, smallints, texts, timestamps, uuids
 from ledger.bookkeeping import Bookkeeping
 from ledger.event_codec import SCHEMA_VERSION, encode_payload, event_type
 from ledger.events import (
@@ -28,9 +29,27 @@ from ledger.events import (
 from ledger.evolve import evolve
 from ledger.family import last_active
 from ledger.leaf import leaf_bytes, leaf_hash
-from ledger.personal_data import NOTHING_PERSONAL, SALT_LENGTH, PersonalData, commitment
+from ledger.personal_data import NOTHING_PERSONAL, SALT_LENGTH, PersonalData, SaltedPersonalData
 from ledger.sql_files import sql
 from ledger.stored_family import FamilyPersonalData, StoredFamily, StreamHead
+
+_COLUMNS: Mapping[str, Column] = {
+    "stream_id": uuids,
+    "version": integers,
+    "type": texts,
+    "schema_version": smallints,
+    "occurred_at": timestamps,
+    "actor": texts,
+    "client_id": texts,
+    "correlation_id": uuids,
+    "causation": texts,
+    "payload": texts,
+    "personal_data": byte_strings,
+    "previous": byte_strings,
+    "leaf_hash": byte_strings,
+    "salt": byte_strings,
+    "data": texts,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +67,10 @@ class Request:
 
 @dataclass(slots=True, kw_only=True)
 class Recorder:
-    """Collects the events of one batch; appends them in one statement, their personal data in another."""
+    """Collects the events of one batch; appends them and their personal data in one statement."""
 
     random: Callable[[int], bytes]
     events: list[dict[str, Any]] = field(default_factory=list)
-    personal: list[dict[str, Any]] = field(default_factory=list)
 
     def record(
         self,
@@ -71,16 +89,10 @@ class Recorder:
             causation = causation or f"{family_id}:{stored.head.version}"
         return None if stored is None else replace(stored, bookkeeping=bookkeeping)
 
-    def of_family(self, family_id: UUID) -> list[dict[str, Any]]:
-        """What waits for `append` of one family, oldest first."""
-        return [one for one in self.events if one["stream_id"] == family_id]
-
     async def append(self, connection: AsyncConnection[Any]) -> None:
-        """Send the statements; none where nothing was recorded."""
+        """Send the statement; none where nothing was recorded."""
         if self.events:
-            await connection.execute(sql("ledger", "append_events"), columns(self.events))
-        if self.personal:
-            await connection.execute(sql("ledger", "append_personal_data"), columns(self.personal))
+            await append(connection, self.events)
 
     def _record_one(
         self,
@@ -107,7 +119,7 @@ class Recorder:
             client_id=last_active(family).client_id,
             correlation_id=request.correlation_id,
             causation=causation,
-            personal_data=self._personal_data(family_id, version, data),
+            personal=self._personal(data),
             previous=None if previous is None else previous.leaf_hash,
         )
         self.events.append(row)
@@ -118,14 +130,16 @@ class Recorder:
             bookkeeping=Bookkeeping() if stored is None else stored.bookkeeping,
         )
 
-    def _personal_data(self, family_id: UUID, version: int, data: PersonalData) -> bytes | None:
+    def _personal(self, data: PersonalData) -> SaltedPersonalData | None:
         if data == NOTHING_PERSONAL:
             return None
-        salt, encoded = self.random(SALT_LENGTH), data.encode()
-        self.personal.append(
-            {"stream_id": family_id, "version": version, "salt": salt, "data": encoded.decode()}
-        )
-        return commitment(salt, encoded)
+        return SaltedPersonalData(salt=self.random(SALT_LENGTH), data=data.encode())
+
+
+async def append(connection: AsyncConnection[Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append events in the order given, at least one; in the caller's transaction."""
+    columns = {name: column([row[name] for row in rows]) for name, column in _COLUMNS.items()}
+    await connection.execute(sql("ledger", "append_events"), columns)
 
 
 def event_row(
@@ -138,15 +152,13 @@ def event_row(
     client_id: str | None,
     correlation_id: UUID | None,
     causation: str | None = None,
-    personal_data: bytes | None = None,
+    personal: SaltedPersonalData | None = None,
     previous: bytes | None = None,
 ) -> dict[str, Any]:
-    """An event as the statement `append_events` takes it, its leaf hash with it.
-
-    `personal_data` and `previous` as in `ledger.leaf.leaf_bytes`.
-    """
+    """An event as `append` takes it, its leaf hash with it; `previous` as in `ledger.leaf.leaf_bytes`."""
     type_name = event_type(event)
     payload = encode_payload(event)
+    committed = None if personal is None else personal.commitment
     leaf = leaf_bytes(
         stream_id=stream_id,
         version=version,
@@ -158,7 +170,7 @@ def event_row(
         correlation_id=correlation_id,
         causation=causation,
         payload=payload,
-        personal_data=personal_data,
+        personal_data=committed,
         previous=previous,
     )
     return {
@@ -172,15 +184,12 @@ def event_row(
         "correlation_id": correlation_id,
         "causation": causation,
         "payload": payload,
-        "personal_data": personal_data,
+        "personal_data": committed,
         "previous": previous,
         "leaf_hash": leaf_hash(leaf),
+        "salt": None if personal is None else personal.salt,
+        "data": None if personal is None else personal.data.decode(),
     }
-
-
-def columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """One list a column, as statements that insert with `unnest` take them; there is at least one row."""
-    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def fold_personal_data(

@@ -159,11 +159,13 @@ CREATE TABLE active_tokens (
   claims jsonb,
   address text,
   user_agent text,
+  windows bytea NOT NULL,
   bookkeeping jsonb NOT NULL,
   CONSTRAINT ended_for_a_reason CHECK ((status = 'active') = (ended_at IS NULL) AND (status = 'active') = (ended_reason IS NULL))
 ) WITH (fillfactor = 75);
 
 COMMENT ON TABLE active_tokens IS 'One row a token family: the fold of its events, and the bookkeeping that no event rebuilds.';
+COMMENT ON COLUMN active_tokens.windows IS 'Replaced tokens that may still be presented: hashes and nonces, no secret. Bookkeeping too.';
 
 -- No index on anything that a rotation changes: its updates stay HOT.
 CREATE INDEX active_tokens_by_subject ON active_tokens (subject, family_id);

@@ -1,4 +1,4 @@
-"""Bookkeeping as the JSON of one column, and back; times are microseconds since 1970."""
+"""Bookkeeping but for the windows as the JSON of one column, and back; times are microseconds since 1970."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ _MICROSECOND = timedelta(microseconds=1)
 def encode(book: Bookkeeping) -> str:
     """JSON of what is not as in an empty bookkeeping."""
     record: dict[str, Any] = {
-        "windows": [_window(one) for one in book.windows],
         "crowded_out": book.crowded_out,
         "handed_out": book.handed_out,
         "prefixes": [_text(one) for one in book.prefixes],
@@ -35,12 +34,12 @@ def encode(book: Bookkeeping) -> str:
     return orjson.dumps(kept).decode()
 
 
-def decode(text: str) -> Bookkeeping:
-    """The inverse of `encode`."""
+def decode(text: str, windows: tuple[Window, ...]) -> Bookkeeping:
+    """The inverse of `encode`, with the windows of their own column."""
     record = orjson.loads(text)
     get = record.get
     return Bookkeeping(
-        windows=tuple(_read_window(one) for one in get("windows", ())),
+        windows=windows,
         crowded_out=get("crowded_out"),
         handed_out=get("handed_out", 0),
         prefixes=tuple(b64decode(one) for one in get("prefixes", ())),
@@ -52,34 +51,6 @@ def decode(text: str) -> Bookkeeping:
         forgery_recorded_at=_read_moment(get("forgery_recorded_at")),
         shadow_recorded_at=_read_moment(get("shadow_recorded_at")),
         unrecorded_replays=get("unrecorded_replays", 0),
-    )
-
-
-def _window(window: Window) -> dict[str, Any]:
-    return {
-        "generation": window.generation,
-        "secret_hash": _text(window.secret_hash),
-        "nonce": _text(window.nonce),
-        "replaced_at": _moment(window.replaced_at),
-        "grace_ends_at": _moment(window.grace_ends_at),
-        "lost_response_ends_at": _moment(window.lost_response_ends_at),
-        "agent": _text(window.agent),
-        "replays": window.replays,
-        "fingerprints": [_text(one) for one in window.fingerprints],
-    }
-
-
-def _read_window(record: dict[str, Any]) -> Window:
-    return Window(
-        generation=record["generation"],
-        secret_hash=b64decode(record["secret_hash"]),
-        nonce=b64decode(record["nonce"]),
-        replaced_at=_required(record["replaced_at"]),
-        grace_ends_at=_required(record["grace_ends_at"]),
-        lost_response_ends_at=_read_moment(record["lost_response_ends_at"]),
-        agent=b64decode(record["agent"]),
-        replays=record["replays"],
-        fingerprints=tuple(b64decode(one) for one in record["fingerprints"]),
     )
 
 

@@ -20,12 +20,12 @@ from ledger.personal_data import NOTHING_PERSONAL, PersonalData
 from ledger.recorder import fold_personal_data
 from ledger.sql_files import sql
 from ledger.stored_family import StoredFamily, StreamHead
-from projections.active_tokens.rows import columns_of, family_of_row, row_of
+from projections.active_tokens.rows import family_of_row, inserted, row_of
 
 _PACKAGE = "projections.active_tokens"
 _FIRST = UUID(int=0)
 _FAMILIES_A_STEP = 500
-_KEPT = frozenset({"bookkeeping"})
+_KEPT = frozenset({"windows", "bookkeeping"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ async def _step(connection: AsyncConnection[Any], *, after: UUID, until: UUID, d
         await connection.execute(sql(_PACKAGE, "replace"), {"family_ids": list(changed)})
         anew = [stored for family_id, stored in rebuilt.items() if family_id in changed]
         if anew:
-            await connection.execute(sql(_PACKAGE, "insert"), columns_of(anew))
+            await connection.execute(sql(_PACKAGE, "insert"), inserted(anew))
     return Step(families=len(live.keys() | rebuilt.keys()), events=events, differences=differences)
 
 

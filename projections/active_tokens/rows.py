@@ -2,48 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from ledger.binary_array import (
+    BinaryArray,
+    Column,
+    bigints,
+    booleans,
+    byte_strings,
+    integers,
+    texts,
+    timestamps,
+    uuids,
+)
 from ledger.canonical import canonical_json
 from ledger.events import ExpiryKind, RevocationReason, Transport
 from ledger.family import ActiveFamily, ExpiredFamily, Family, RevokedFamily, last_active
 from ledger.stored_family import FamilyPersonalData, StoredFamily, StreamHead
-from projections.active_tokens import bookkeeping_codec
+from projections.active_tokens import bookkeeping_codec, windows_codec
 
-COLUMNS = (
-    "family_id",
-    "version",
-    "head",
-    "last_event_at",
-    "status",
-    "subject",
-    "client_id",
-    "transport",
-    "scope",
-    "sender_key",
-    "opened_at",
-    "generation",
-    "secret_hash",
-    "last_used_at",
-    "idle_expires_at",
-    "absolute_expires_at",
-    "ended_at",
-    "ended_reason",
-    "replay_reported",
-    "device_label",
-    "claims",
-    "address",
-    "user_agent",
-    "bookkeeping",
-)
+_COLUMNS: Mapping[str, Column] = {
+    "family_id": uuids,
+    "version": integers,
+    "head": byte_strings,
+    "last_event_at": timestamps,
+    "status": texts,
+    "subject": texts,
+    "client_id": texts,
+    "transport": texts,
+    "scope": texts,
+    "sender_key": texts,
+    "opened_at": timestamps,
+    "generation": bigints,
+    "secret_hash": byte_strings,
+    "last_used_at": timestamps,
+    "idle_expires_at": timestamps,
+    "absolute_expires_at": timestamps,
+    "ended_at": timestamps,
+    "ended_reason": texts,
+    "replay_reported": booleans,
+    "device_label": texts,
+    "claims": texts,
+    "address": texts,
+    "user_agent": texts,
+    "windows": byte_strings,
+    "bookkeeping": texts,
+}
+COLUMNS = tuple(_COLUMNS)
 """Of every statement that reads whole families, in this order."""
+_FIXED_AT_ISSUE = frozenset(
+    {
+        "subject",
+        "client_id",
+        "transport",
+        "scope",
+        "sender_key",
+        "opened_at",
+        "absolute_expires_at",
+        "claims",
+    }
+)
 
 
 def family_of_row(row: Sequence[Any]) -> StoredFamily:
-    """The family of a row with `COLUMNS`, claims and bookkeeping as text."""
+    """The family of a row with `COLUMNS`, claims and bookkeeping as text, the windows as bytes."""
     value = dict(zip(COLUMNS, row, strict=True))
     active = ActiveFamily(
         family_id=value["family_id"],
@@ -86,17 +111,24 @@ def family_of_row(row: Sequence[Any]) -> StoredFamily:
             address=value["address"],
             user_agent=value["user_agent"],
         ),
-        bookkeeping=bookkeeping_codec.decode(value["bookkeeping"]),
+        bookkeeping=bookkeeping_codec.decode(value["bookkeeping"], windows_codec.decode(value["windows"])),
     )
 
 
-def columns_of(families: Iterable[StoredFamily]) -> dict[str, list[Any]]:
-    """One array a column, as `insert.sql` and `update.sql` take them; the scope joined by spaces."""
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    for stored in families:
-        for name, value in row_of(stored).items():
-            columns[name].append(value)
-    return columns
+def inserted(families: Iterable[StoredFamily]) -> dict[str, BinaryArray]:
+    """One array a column, as `insert.sql` takes them; the scope joined by spaces. At least one family."""
+    rows = [row_of(one) for one in families]
+    return {name: column([row[name] for row in rows]) for name, column in _COLUMNS.items()}
+
+
+def updated(families: Iterable[StoredFamily]) -> dict[str, BinaryArray]:
+    """The same as `update.sql` takes them: without what is fixed when a family is opened."""
+    rows = [row_of(one) for one in families]
+    return {
+        name: column([row[name] for row in rows])
+        for name, column in _COLUMNS.items()
+        if name not in _FIXED_AT_ISSUE
+    }
 
 
 def row_of(stored: StoredFamily) -> dict[str, Any]:
@@ -136,5 +168,6 @@ def row_of(stored: StoredFamily) -> dict[str, Any]:
         "claims": canonical_json(personal.claims).decode() if personal.claims else None,
         "address": personal.address,
         "user_agent": personal.user_agent,
+        "windows": windows_codec.encode(stored.bookkeeping.windows),
         "bookkeeping": bookkeeping_codec.encode(stored.bookkeeping),
     }

@@ -11,12 +11,13 @@ from uuid import UUID
 import orjson
 from psycopg import AsyncConnection, AsyncCursor
 
+from ledger.binary_array import texts, uuids
 from ledger.policy import Client, Policy, SubjectStatus
 from ledger.sql_files import sql
 from ledger.stored_family import StoredFamily
 from ledger.stores import BatchContext
 from projections.active_tokens.client_policy import client_policy
-from projections.active_tokens.rows import columns_of, family_of_row
+from projections.active_tokens.rows import family_of_row, inserted, updated
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PACKAGE = "projections.active_tokens"
@@ -47,7 +48,7 @@ class ActiveTokens:
     ) -> _Answer[dict[UUID, StoredFamily]]:
         """One statement; the rows are locked when the answer is there."""
         cursor = await connection.execute(
-            sql(_PACKAGE, "lock"), {"family_ids": list(family_ids)}, binary=True
+            sql(_PACKAGE, "lock"), {"family_ids": uuids(family_ids)}, binary=True
         )
         return _Answer(cursor, lambda rows: {row[0]: family_of_row(row) for row in rows})
 
@@ -62,18 +63,18 @@ class ActiveTokens:
         """One statement, with a snapshot of its own, taken when it starts."""
         cursor = await connection.execute(
             sql(_PACKAGE, "read_context"),
-            {"family_ids": list(family_ids), "subjects": list(subjects), "client_ids": list(client_ids)},
+            {"family_ids": uuids(family_ids), "subjects": texts(subjects), "client_ids": texts(client_ids)},
             binary=True,
         )
         return _Answer(cursor, self._context)
 
     async def insert(self, connection: AsyncConnection[Any], families: Sequence[StoredFamily]) -> None:
         """One statement, whatever the number of families."""
-        await connection.execute(sql(_PACKAGE, "insert"), columns_of(families))
+        await connection.execute(sql(_PACKAGE, "insert"), inserted(families))
 
     async def update(self, connection: AsyncConnection[Any], families: Sequence[StoredFamily]) -> None:
         """One statement, whatever the number of families."""
-        await connection.execute(sql(_PACKAGE, "update"), columns_of(families))
+        await connection.execute(sql(_PACKAGE, "update"), updated(families))
 
     def _context(self, rows: list[Any]) -> BatchContext:
         now, transaction_id, everyone_not_before, subjects, clients = rows[0]

@@ -74,6 +74,7 @@ def test_the_reader_reads_and_writes_nothing_and_sees_no_secret(owner: Connectio
     owner.execute("SELECT family_id, address FROM active_tokens")
     for statement in (
         "SELECT bookkeeping FROM active_tokens",
+        "SELECT windows FROM active_tokens",
         "SELECT secret_hash FROM active_tokens",
         "SELECT * FROM used_assertions",
         "INSERT INTO subjects (subject) VALUES ('x')",
@@ -102,6 +103,7 @@ def test_rotations_update_the_view_in_place(owner: Connection) -> None:
         "generation",
         "secret_hash",
         "last_used_at",
+        "windows",
         "bookkeeping",
     }
     rotating |= {"idle_expires_at", "address", "user_agent", "device_label"}

@@ -111,4 +111,4 @@ async def test_rebuilding_while_sessions_are_opened_and_refreshed_finds_nothing(
 
 
 async def bookkeeping(ledger: Harness) -> list[Any]:
-    return await ledger.rows("SELECT family_id, bookkeeping::text FROM active_tokens ORDER BY 1")
+    return await ledger.rows("SELECT family_id, windows, bookkeeping::text FROM active_tokens ORDER BY 1")
