@@ -211,7 +211,7 @@ class GraphQLEndpoint:
                 given = get_argument_values(
                     self._schema.mutation_type.fields["logout"], field.node, variables
                 )
-                return not (given.get("input") or {}).get("refresh_token")
+                return not (given.get("input") or {}).get("refreshToken")
         return False
 
     def _common_headers(self, head: RequestHead, request_id: UUID) -> tuple[tuple[bytes, bytes], ...]:
