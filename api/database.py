@@ -1,0 +1,143 @@
+"""The database of a deployment: where it is, how connections to it are set up, and how it is made ready."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from api import migrator
+from api.embedded_postgres import EmbeddedPostgres
+from api.pool import configure_connection
+from api.redaction import redacted
+from api.settings import Settings
+from ledger import key_store
+from ledger.key_sealing import SecretKey
+from ledger.signing_algorithm import SigningAlgorithm
+
+_CONNECT_TIMEOUT_SECONDS = 4
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; one line that says what to do and holds no password."""
+
+
+class Database:
+    """The PostgreSQL that settings name, or the embedded one, kept running as long as it is open."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Start nothing yet."""
+        self._embedded: EmbeddedPostgres | None = None
+        if settings.database_url is None:
+            self._embedded = EmbeddedPostgres(settings.data_dir / "postgres")
+            self._url = self._migration_url = self._embedded.url
+        else:
+            self._url = settings.database_url
+            self._migration_url = settings.migration_database_url or settings.database_url
+
+    @property
+    def url(self) -> str:
+        """For the service."""
+        return with_timeout(self._url)
+
+    @property
+    def migration_url(self) -> str:
+        """Of the owner of the tables."""
+        return with_timeout(self._migration_url)
+
+    @property
+    def watch(self) -> Callable[[], None] | None:
+        """To be called now and then, starts the embedded PostgreSQL when it died; None: nothing to do."""
+        return None if self._embedded is None else self._embedded.keep_running
+
+    def __enter__(self) -> Database:
+        if self._embedded is not None:
+            self._embedded.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._embedded is not None:
+            self._embedded.close()
+
+
+def with_timeout(url: str) -> str:
+    """The address with a limit to how long connecting may take, unless it has one."""
+    timeout = (
+        {} if "connect_timeout" in conninfo_to_dict(url) else {"connect_timeout": _CONNECT_TIMEOUT_SECONDS}
+    )
+    return make_conninfo(url, **timeout)
+
+
+@asynccontextmanager
+async def service_connection(url: str) -> AsyncIterator[AsyncConnection[Any]]:
+    """One connection with the rights of the service, in autocommit mode.
+
+    Raises:
+        DatabaseError: the database does not answer or lacks the service's role.
+    """
+    try:
+        connection = await AsyncConnection.connect(url, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise _no_answer(error) from None
+    async with connection:
+        try:
+            await configure_connection(connection)
+        except psycopg.Error as error:
+            raise _not_migrated(error) from None
+        yield connection
+
+
+def owner_connection(database: Database) -> Connection[Any]:
+    """A connection of the tables' owner, in autocommit mode.
+
+    Raises:
+        DatabaseError: the database does not answer.
+    """
+    try:
+        return psycopg.connect(database.migration_url, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise _no_answer(error) from None
+
+
+async def prepare(settings: Settings, database: Database, *, now: datetime) -> None:
+    """See that schema and keys are there before anything is served: in development the schema is migrated.
+
+    Raises:
+        DatabaseError: the database does not answer.
+        MigrationError: migrations are missing outside development, or the database is not for this program.
+        KeySealingError: SECRET_KEY does not open the keys of this database.
+    """
+    with owner_connection(database) as connection:
+        if settings.development:
+            migrator.migrate(connection)
+        else:
+            migrator.check(connection)
+    async with service_connection(database.url) as service:
+        await key_store.ensure(
+            service,
+            SecretKey.parse(settings.secret_key),
+            algorithm=SigningAlgorithm(settings.access_token_algorithm),
+            now=now,
+        )
+
+
+def _no_answer(error: psycopg.Error) -> DatabaseError:
+    return DatabaseError(f"the database does not answer: {_line(error)} (TOKEN_LEDGER_DATABASE_URL)")
+
+
+def _not_migrated(error: psycopg.Error) -> DatabaseError:
+    return DatabaseError(
+        f"the database cannot be used as token_ledger_service: {_line(error)}; run token-ledger migrate"
+    )
+
+
+def _line(error: psycopg.Error) -> str:
+    return redacted(" ".join(str(error).split()))
