@@ -1,10 +1,13 @@
-# On a fresh machine with Python 3.11+ and make: `make test`.
+# On a fresh machine with Python 3.11+ and make: `make demo` and `make test`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ALL_INSTALL := $(VENV)/.installed
 
-.PHONY: test check lock clean
+.PHONY: demo test check lock clean
+
+demo: $(ALL_INSTALL)
+	$(BIN)/token-ledger demo $(ARGS)
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)

@@ -50,6 +50,7 @@ AsgiApplication = Callable[[Scope, Any, Any], Awaitable[None]]
 
 _FORGERIES = Rate(limit=60, period=timedelta(minutes=1))
 _DRAINED_WITHIN_SECONDS = 8
+_KEYS_AGAIN_AFTER_SECONDS = 0.5
 
 _log = structlog.get_logger("token_ledger")
 
@@ -157,7 +158,7 @@ class Application:
             ),
             verifier=AssertionVerifier(issuers_of(settings), now=around.now),
             pool=self._pool,
-            cursors=Cursors(lambda: self._keys.rings.cursor),
+            cursors=Cursors(lambda: self._keys.loaded.rings.cursor),
             origins=origins,
             cookie=SessionCookie(name=settings.cookie_name, secure=settings.cookie_secure),
             address_limiter=AddressLimiter(
@@ -204,7 +205,7 @@ class Application:
     @asynccontextmanager
     async def lifespan(self, _: object = None) -> AsyncIterator[None]:
         await self._pool.open()
-        await self._keys.load()
+        await self._load_keys()  # where the database is gone, 503 is answered until they are there
         tasks = [asyncio.create_task(self._keep_keys_fresh())]
         if self._watch_database is not None:
             tasks.append(asyncio.create_task(_every_second(self._watch_database)))
@@ -220,14 +221,21 @@ class Application:
             await self._pool.close(timeout=1)
 
     async def _keep_keys_fresh(self) -> None:
+        read = True
         while True:
-            await asyncio.sleep(RELOADED_EVERY.total_seconds())
-            try:
-                await self._keys.load()
-            except (psycopg.Error, PoolTimeout) as error:
-                _log.warning("the keys could not be read again", reason=str(error).partition("\n")[0])
-            except Exception:
-                _log.exception("the keys could not be read again")
+            await asyncio.sleep(RELOADED_EVERY.total_seconds() if read else _KEYS_AGAIN_AFTER_SECONDS)
+            read = await self._load_keys()
+
+    async def _load_keys(self) -> bool:
+        try:
+            await self._keys.load()
+        except (psycopg.Error, PoolTimeout) as error:
+            _log.warning("the keys could not be read", reason=str(error).partition("\n")[0])
+        except Exception:  # noqa: BLE001 - whatever it is, the keys read before go on being used
+            _log.exception("the keys could not be read")
+        else:
+            return True
+        return False
 
     async def _unended_of(self, subject: str, maximum: int) -> list[UUID]:
         async with self._pool.connection() as connection:
@@ -235,7 +243,9 @@ class Application:
 
     async def _jwks(self, _: Request) -> Response:
         """RFC 7517 section 5. A minute in caches: a key is published well before it signs."""
-        keys = self._keys.rings.access.jwks(now=self._now(), longest_lifetime=self._keys.longest_lifetime)
+        keys = self._keys.loaded.rings.access.jwks(
+            now=self._now(), longest_lifetime=self._keys.loaded.longest_lifetime
+        )
         return JSONResponse(
             keys,
             media_type="application/jwk-set+json",
@@ -248,5 +258,5 @@ async def _every_second(action: Callable[[], object]) -> None:
         await asyncio.sleep(1)
         try:
             await asyncio.to_thread(action)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is tried again in a second
             _log.exception("the embedded PostgreSQL could not be looked after")

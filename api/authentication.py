@@ -48,8 +48,8 @@ class Authenticator:
         try:
             claims = verify_with_keys(
                 token.strip(" "),
-                lambda kid: self.keys.rings.access.verification_key(
-                    kid, now=now, longest_lifetime=self.keys.longest_lifetime
+                lambda kid: self.keys.loaded.rings.access.verification_key(
+                    kid, now=now, longest_lifetime=self.keys.loaded.longest_lifetime
                 ),
                 issuer=self.issuer,
                 audience=self.audience,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
@@ -83,16 +83,39 @@ async def service_connection(url: str) -> AsyncIterator[AsyncConnection[Any]]:
     Raises:
         DatabaseError: the database does not answer or lacks the service's role.
     """
+    async with _connection(url, configure_connection) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def reader_connection(url: str) -> AsyncIterator[AsyncConnection[Any]]:
+    """One connection with the rights of the reader, in autocommit mode.
+
+    Raises:
+        DatabaseError: the database does not answer or lacks the reader's role.
+    """
+    async with _connection(url, _configure_reader) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def _connection(
+    url: str, configure: Callable[[AsyncConnection[Any]], Awaitable[None]]
+) -> AsyncIterator[AsyncConnection[Any]]:
     try:
         connection = await AsyncConnection.connect(url, autocommit=True)
     except psycopg.OperationalError as error:
         raise _no_answer(error) from None
     async with connection:
         try:
-            await configure_connection(connection)
+            await configure(connection)
         except psycopg.Error as error:
             raise _not_migrated(error) from None
         yield connection
+
+
+async def _configure_reader(connection: AsyncConnection[Any]) -> None:
+    await connection.execute("SET ROLE token_ledger_reader; SET TimeZone = 'UTC'")
 
 
 def owner_connection(database: Database) -> Connection[Any]:
@@ -135,7 +158,7 @@ def _no_answer(error: psycopg.Error) -> DatabaseError:
 
 def _not_migrated(error: psycopg.Error) -> DatabaseError:
     return DatabaseError(
-        f"the database cannot be used as token_ledger_service: {_line(error)}; run token-ledger migrate"
+        f"the database is not ready for the ledger's roles: {_line(error)}: run token-ledger migrate"
     )
 
 

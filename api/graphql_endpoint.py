@@ -114,7 +114,7 @@ class GraphQLEndpoint:
             answer = _unavailable(error, request_id)
         except _ClientGoneError:
             return
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the caller is told no more than the request id
             _log.exception("internal error", request_id=str(request_id))
             answer = _internal(media_type, request_id)
         await _send(
@@ -245,8 +245,10 @@ _RETRY = ((b"retry-after", str(_RETRY_AFTER_SECONDS).encode()),)
 _PAGE_HEADERS = (
     (
         b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        b"font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+            b"font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+        ),
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

@@ -11,10 +11,10 @@ import structlog
 
 from api.redaction import redacted
 
-_QUIET = ("uvicorn.access", "psycopg.pool")
+_LEVELS = {"uvicorn": logging.WARNING, "psycopg.pool": logging.ERROR}
 
 
-def configure_logging(log_format: Literal["json", "console"]) -> None:
+def configure_logging(log_format: Literal["json", "console"], *, level: int = logging.INFO) -> None:
     """Set up this process: lines of structlog and of the standard library leave in the same form."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -31,7 +31,7 @@ def configure_logging(log_format: Literal["json", "console"]) -> None:
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -43,9 +43,9 @@ def configure_logging(log_format: Literal["json", "console"]) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.INFO)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    root.setLevel(level)
+    for name, level in _LEVELS.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def _redact(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -62,7 +62,7 @@ class Operations:
         """The operation of that name, or the only one.
 
         Raises:
-            RequestRefusedError: 400 for what cannot be parsed, 422 for what is not valid or too large, or where
+            RequestRefusedError: 400 for what cannot be parsed; 422 for what is not valid, too large, or where
                 there is no such operation.
         """
         key = query, operation_name
@@ -129,7 +129,7 @@ def _parsed(query: str) -> DocumentNode:
 
 
 def _told(error: GraphQLError) -> dict[str, object]:
-    """What the caller is told. The library's text may repeat literals of the document: secrets are taken out."""
+    """What the caller is told. The library's text may repeat literals of the document, secrets among them."""
     locations: Sequence[SourceLocation] = error.locations or ()
     return {
         "message": redacted(error.message)[:500],

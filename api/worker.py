@@ -57,7 +57,7 @@ class _EndsWithParent:
         await self._application(scope, receive, send)
 
     async def _until_orphaned(self) -> None:
-        while os.getppid() == self._parent:
+        while os.getppid() == self._parent:  # noqa: ASYNC110 - no event comes from the system for it
             await asyncio.sleep(0.5)
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -91,7 +91,7 @@ def run(
     workers: int,
     watch_database: Callable[[], object] | None,
 ) -> bool:
-    """Serve until SIGTERM or SIGINT; whether the server came up. With several workers, dead ones are replaced.
+    """Serve until SIGTERM or SIGINT; gives whether the server came up. Workers that die are replaced.
 
     `watch_database` is called every second: it starts the embedded PostgreSQL when it died.
     """
@@ -100,10 +100,10 @@ def run(
     )
     if workers == 1:
         application = Application(settings, url, watch_database=watch_database)
-        server = Server(_config(lambda: application, workers=1))
+        server = Server(server_config(lambda: application, workers=1))
         server.run([listener])
         return server.started
-    supervisor = _Supervisor(_config(factory, workers=workers), [listener], watch_database)
+    supervisor = _Supervisor(server_config(factory, workers=workers), [listener], watch_database)
     supervisor.run()
     return True
 
@@ -123,7 +123,8 @@ class _Supervisor(Multiprocess):
         super().keep_subprocess_alive()
 
 
-def _config(factory: Callable[[], AsgiApplication], *, workers: int) -> Config:
+def server_config(factory: Callable[[], AsgiApplication], *, workers: int) -> Config:
+    """How uvicorn runs the application that the factory makes in each worker."""
     return Config(
         factory,
         factory=True,

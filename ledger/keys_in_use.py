@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger import key_store
 from ledger.access_token import AccessTokenIssuer
+from ledger.group_commit import UnavailableError
 from ledger.key_ring import KeyRings
 from ledger.key_sealing import SecretKey
 from ledger.policy import Policy
@@ -22,14 +24,19 @@ RELOADED_EVERY = timedelta(seconds=5)
 _SOONEST_SECONDS = 1.0
 
 
-class KeysInUse:
-    """Holds whole rings and replaces them whole; `load` comes first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedKeys:
+    """What was read at one time."""
 
     rings: KeyRings
     issuer: AccessTokenIssuer
     """Signs with the current key."""
     longest_lifetime: timedelta
     """For how long after its retirement a signing key still verifies tokens."""
+
+
+class KeysInUse:
+    """Holds whole rings and replaces them whole; `load` comes first."""
 
     def __init__(
         self,
@@ -47,8 +54,20 @@ class KeysInUse:
         self._audience = audience
         self._default_policy = default_policy
         self._monotonic = monotonic
+        self._loaded: LoadedKeys | None = None
         self._loaded_at = 0.0
         self._loading = asyncio.Lock()
+
+    @property
+    def loaded(self) -> LoadedKeys:
+        """The keys of the moment.
+
+        Raises:
+            UnavailableError: they could not be read yet.
+        """
+        if self._loaded is None:
+            raise UnavailableError("the keys have not been read yet")
+        return self._loaded
 
     async def load(self) -> None:
         """Read the keys. One connection, two round trips.
@@ -64,11 +83,11 @@ class KeysInUse:
             row = await cursor.fetchone()
         of_clients = timedelta(seconds=float(row[0])) if row is not None and row[0] is not None else None
         lifetime = max(self._default_policy.access_lifetime, of_clients or timedelta(0))
-        self.rings = rings
-        self.issuer = AccessTokenIssuer(
-            key=rings.access.current, issuer=self._issuer, audience=self._audience
+        self._loaded = LoadedKeys(
+            rings=rings,
+            issuer=AccessTokenIssuer(key=rings.access.current, issuer=self._issuer, audience=self._audience),
+            longest_lifetime=lifetime + 2 * RELOADED_EVERY,
         )
-        self.longest_lifetime = lifetime + 2 * RELOADED_EVERY
         self._loaded_at = self._monotonic()
 
     async def load_anew(self) -> None:

@@ -144,9 +144,9 @@ class Sessions:
         number = refresh_token.key_number(presented)
         if number is None:
             return _UNKNOWN
-        if self._keys.rings.refresh.key(number) is None:
+        if self._keys.loaded.rings.refresh.key(number) is None:
             await self._keys.load_anew()
-        return refresh_token.decode(presented, key=self._keys.rings.refresh.key) or _UNKNOWN
+        return refresh_token.decode(presented, key=self._keys.loaded.rings.refresh.key) or _UNKNOWN
 
     async def refresh(
         self, token: RefreshToken, caller: Caller, *, by_cookie: bool, client_id: str | None = None
@@ -234,7 +234,7 @@ class Sessions:
         )
 
     def _presented(self, token: RefreshToken, caller: Caller, client_id: str | None = None) -> Presented:
-        key = self._keys.rings.fingerprint
+        key = self._keys.loaded.rings.fingerprint
         return Presented(
             token=token,
             fingerprint=Fingerprint(
@@ -258,10 +258,10 @@ class Sessions:
             committed.now + committed.policy.access_lifetime * (1 - jitter), family.absolute_expires_at
         )
         expires_at = expires_at.replace(microsecond=0)
-        ring = self._keys.rings.refresh
+        ring = self._keys.loaded.rings.refresh
         return Tokens(
             outcome=answer.outcome,
-            access_token=self._keys.issuer.sign(
+            access_token=self._keys.loaded.issuer.sign(
                 subject=family.subject,
                 session_id=family.family_id,
                 client_id=family.client_id,

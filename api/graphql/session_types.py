@@ -137,11 +137,10 @@ class Subject:
         if after:
             before = UUID(bytes=services.cursors.decode(scope, after, length=_UUID_LENGTH))
         async with services.pool.connection() as connection:
-            found = await sessions.read_sessions_of(
+            found = await sessions.read_sessions(
                 connection,
-                str(self.id),
+                sessions.SessionFilter(subject=str(self.id), status=wanted),
                 now=services.now(),
-                status=wanted,
                 before=before,
                 maximum=size + 1,
             )

@@ -72,6 +72,13 @@ async def rebuild(connection: AsyncConnection[Any], *, dry_run: bool) -> AsyncIt
         yield step
 
 
+async def count_families(connection: AsyncConnection[Any]) -> int:
+    """How many rows the view has now: about what `rebuild` goes through."""
+    cursor = await connection.execute(sql(_PACKAGE, "count_families"))
+    row = await cursor.fetchone()
+    return 0 if row is None else row[0]
+
+
 async def _step(connection: AsyncConnection[Any], *, after: UUID, until: UUID, dry_run: bool) -> Step:
     bounds = {"after": after, "until": until}
     missing: set[UUID] = set()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import UUID
 
@@ -46,23 +47,59 @@ class Session:
     ended_reason: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFilter:
+    """What is given must all hold; None: not given."""
+
+    ids: Sequence[UUID] | None = None
+    subject: str | None = None
+    client_id: str | None = None
+    device_label: str | None = None
+    network: IPv4Network | IPv6Network | None = None
+    """Of the last use."""
+    status: SessionStatus | None = None
+    created_before: datetime | None = None
+    """Exclusive."""
+    created_after: datetime | None = None
+    """Inclusive."""
+    last_used_before: datetime | None = None
+    """Exclusive."""
+
+
 async def read_session(connection: AsyncConnection[Any], family_id: UUID, *, now: datetime) -> Session | None:
     """One session; None where there is no such family. One round trip."""
-    found = await _read(connection, now=now, ids=[family_id], maximum=1)
+    found = await read_sessions(connection, SessionFilter(ids=[family_id]), now=now, maximum=1)
     return found[0] if found else None
 
 
-async def read_sessions_of(
+async def read_sessions(
     connection: AsyncConnection[Any],
-    subject: str,
+    wanted: SessionFilter,
     *,
     now: datetime,
     maximum: int,
-    status: SessionStatus | None = None,
     before: UUID | None = None,
 ) -> list[Session]:
-    """The newest sessions of a subject, those opened before the session `before` where it is given."""
-    return await _read(connection, now=now, subject=subject, status=status, before=before, maximum=maximum)
+    """The newest sessions that match, those opened before the session `before` where it is given."""
+    async with connection.cursor(row_factory=class_row(Session)) as cursor:
+        await cursor.execute(
+            sql("projections.active_tokens", "sessions"),
+            {
+                "now": now,
+                "before": before,
+                "maximum": maximum,
+                "ids": None if wanted.ids is None else list(wanted.ids),
+                "subject": wanted.subject,
+                "client_id": wanted.client_id,
+                "device_label": wanted.device_label,
+                "network": wanted.network,
+                "status": None if wanted.status is None else wanted.status.value,
+                "created_before": wanted.created_before,
+                "created_after": wanted.created_after,
+                "last_used_before": wanted.last_used_before,
+            },
+        )
+        return await cursor.fetchall()
 
 
 async def unended_of(connection: AsyncConnection[Any], subject: str, maximum: int) -> list[UUID]:
@@ -92,28 +129,3 @@ def session_of(stored: StoredFamily) -> Session:
         ended_at=None,
         ended_reason=None,
     )
-
-
-async def _read(
-    connection: AsyncConnection[Any],
-    *,
-    now: datetime,
-    maximum: int,
-    ids: Sequence[UUID] | None = None,
-    subject: str | None = None,
-    status: SessionStatus | None = None,
-    before: UUID | None = None,
-) -> list[Session]:
-    async with connection.cursor(row_factory=class_row(Session)) as cursor:
-        await cursor.execute(
-            sql("projections.active_tokens", "sessions"),
-            {
-                "now": now,
-                "ids": None if ids is None else list(ids),
-                "subject": subject,
-                "status": None if status is None else status.value,
-                "before": before,
-                "maximum": maximum,
-            },
-        )
-        return await cursor.fetchall()

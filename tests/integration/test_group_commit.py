@@ -351,7 +351,8 @@ async def test_a_family_of_many_generations_costs_the_statements_of_a_new_one(da
             old = token_of(await ledger.refresh(old))
         young = token_of(await ledger.issue())
         sizes = await ledger.rows(
-            "SELECT octet_length(windows) + octet_length(bookkeeping::text) FROM active_tokens WHERE family_id = %s",
+            "SELECT octet_length(windows) + octet_length(bookkeeping::text) FROM active_tokens"
+            " WHERE family_id = %s",
             old.family_id,
         )
         assert sizes[0][0] < 4000

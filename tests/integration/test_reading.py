@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -10,7 +11,13 @@ import pytest
 from ledger.answers import Granted
 from ledger.recorded_event import RecordedEvent, read_stream
 from ledger.refresh_token import RefreshToken
-from projections.active_tokens.sessions import Session, SessionStatus, read_session, read_sessions_of
+from projections.active_tokens.sessions import (
+    Session,
+    SessionFilter,
+    SessionStatus,
+    read_session,
+    read_sessions,
+)
 from tests.ledger_harness import PERSONAL, Harness, harness, new_id
 
 
@@ -80,13 +87,63 @@ async def test_the_sessions_of_a_subject_come_newest_first_in_pages_and_by_statu
         now = datetime.now(UTC)
         newest_first = sorted((token.family_id for token in tokens), reverse=True)
         async with ledger.pool.connection() as connection:
-            page = await read_sessions_of(connection, "ada", now=now, maximum=3)
-            rest = await read_sessions_of(connection, "ada", now=now, maximum=3, before=page[-1].family_id)
-            revoked = await read_sessions_of(
-                connection, "ada", now=now, maximum=9, status=SessionStatus.REVOKED
+            hers = SessionFilter(subject="ada")
+            page = await read_sessions(connection, hers, now=now, maximum=3)
+            rest = await read_sessions(connection, hers, now=now, maximum=3, before=page[-1].family_id)
+            revoked = await read_sessions(
+                connection,
+                SessionFilter(subject="ada", status=SessionStatus.REVOKED),
+                now=now,
+                maximum=9,
             )
         assert [one.family_id for one in page + rest] == newest_first
         assert [one.family_id for one in revoked] == [tokens[2].family_id]
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, True),
+        ({"client_id": "web"}, True),
+        ({"client_id": "other"}, False),
+        ({"device_label": "laptop"}, True),
+        ({"device_label": "lap"}, False),
+        ({"network": ip_network("192.0.2.0/24")}, True),
+        ({"network": ip_network("192.0.2.7")}, True),
+        ({"network": ip_network("192.0.3.0/24")}, False),
+        ({"network": ip_network("2001:db8::/32")}, False),
+        ({"created_before": MINUTE}, True),
+        ({"created_before": -MINUTE}, False),
+        ({"created_after": -MINUTE}, True),
+        ({"created_after": MINUTE}, False),
+        ({"last_used_before": MINUTE}, True),
+        ({"last_used_before": -MINUTE}, False),
+        ({"status": SessionStatus.ACTIVE, "subject": "ada"}, True),
+        ({"status": SessionStatus.EXPIRED}, False),
+    ],
+)
+async def test_what_a_filter_names_must_all_hold(
+    database_url: str, wanted: dict[str, Any], found: bool
+) -> None:
+    async with harness(database_url) as ledger:
+        token = await open_session(ledger)
+        now = datetime.now(UTC)
+        given = {key: now + one if isinstance(one, timedelta) else one for key, one in wanted.items()}
+        async with ledger.pool.connection() as connection:
+            sessions = await read_sessions(connection, SessionFilter(**given), now=now, maximum=9)
+        assert [one.family_id for one in sessions] == ([token.family_id] if found else [])
+
+
+async def test_an_address_that_is_not_known_is_in_no_network(database_url: str) -> None:
+    async with harness(database_url) as ledger:
+        await open_session(ledger)
+        await execute(ledger, "UPDATE active_tokens SET address = 'unknown'")
+        async with ledger.pool.connection() as connection:
+            everywhere = SessionFilter(network=ip_network("0.0.0.0/0"))
+            assert await read_sessions(connection, everywhere, now=datetime.now(UTC), maximum=9) == []
 
 
 async def test_the_timeline_is_chained_intact_and_holds_no_personal_data_in_its_leaves(

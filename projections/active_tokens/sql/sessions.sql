@@ -1,7 +1,8 @@
 -- Sessions as their subject and others see them: what time, a not-before or a suspension has ended counts as
 -- ended before its event is recorded.
--- Parameters: now timestamptz; ids uuid[] or null; subject text or null; status text or null; before uuid or null
--- (exclusive); maximum int.
+-- Parameters: now timestamptz; before uuid (exclusive); maximum int; those of a filter, each or null: ids uuid[],
+-- subject, client_id, device_label and status text, network inet, created_before (exclusive), created_after
+-- (inclusive) and last_used_before (exclusive) timestamptz.
 -- A row is a session, newest first; no row: none of these.
 SELECT
   family_id, subject, client_id, status, generation, device_label, address, user_agent, opened_at, last_used_at,
@@ -35,6 +36,15 @@ FROM (
   LEFT JOIN subjects AS s ON s.subject = a.subject
   WHERE (%(ids)s::uuid[] IS NULL OR a.family_id = ANY(%(ids)s::uuid[]))
     AND (%(subject)s::text IS NULL OR a.subject = %(subject)s::text)
+    AND (%(client_id)s::text IS NULL OR a.client_id = %(client_id)s::text)
+    AND (%(device_label)s::text IS NULL OR a.device_label = %(device_label)s::text)
+    AND (
+      %(network)s::inet IS NULL
+      OR CASE WHEN a.address <> 'unknown' THEN a.address::inet <<= %(network)s::inet ELSE false END
+    )
+    AND (%(created_before)s::timestamptz IS NULL OR a.opened_at < %(created_before)s::timestamptz)
+    AND (%(created_after)s::timestamptz IS NULL OR a.opened_at >= %(created_after)s::timestamptz)
+    AND (%(last_used_before)s::timestamptz IS NULL OR a.last_used_at < %(last_used_before)s::timestamptz)
     AND (%(before)s::uuid IS NULL OR a.family_id < %(before)s::uuid)
 ) AS session
 WHERE %(status)s::text IS NULL

@@ -1,0 +1,1 @@
+"""The command line `token-ledger`: one file a command."""

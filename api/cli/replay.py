@@ -1,0 +1,136 @@
+"""`token-ledger replay`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import click
+from psycopg import AsyncConnection
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from api.database import Database, with_timeout
+from api.settings import load_settings
+from projections.active_tokens.rebuild import Difference, count_families, rebuild
+
+_SHOWN = 100
+_PLAIN_EVERY_SECONDS = 5
+_PRIVATE = frozenset({"secret_hash", "head", "claims", "address", "user_agent", "device_label", "sender_key"})
+"""Columns whose values are not printed."""
+
+
+@dataclass(slots=True)
+class _Replayed:
+    families: int = 0
+    events: int = 0
+    seconds: float = 0
+    differences: list[Difference] = field(default_factory=list)
+
+
+@click.command()
+@click.option(
+    "--projection", type=click.Choice(["active_tokens"]), default="active_tokens", show_default=True
+)
+@click.option("--dry-run", is_flag=True, help="Only compare; exit status 1 if anything differs.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(projection: str, dry_run: bool, as_json: bool) -> None:
+    """Rebuild a view from the events alone and compare it with the live one, field by field.
+
+    The server may go on meanwhile. Without --dry-run rows that differ are replaced by the rebuilt ones.
+    """
+    with Database(load_settings(os.environ)) as database:
+        replayed = asyncio.run(_replay(database.url, dry_run=dry_run))
+    if as_json:
+        click.echo(json.dumps(_summary(projection, replayed, dry_run=dry_run)))
+    else:
+        for one in replayed.differences[:_SHOWN]:
+            click.echo(_line(one))
+        seconds = replayed.seconds
+        rate = replayed.events / seconds if seconds else 0.0
+        outcome = f"{len(replayed.differences)} differences" if replayed.differences else "no difference"
+        mended = ", replaced by the rebuilt rows" if replayed.differences and not dry_run else ""
+        click.echo(
+            f"{projection}: {replayed.families} families, {replayed.events} events in {seconds:.1f} s "
+            f"({rate:.0f}/s): {outcome}{mended}"
+        )
+    sys.exit(1 if dry_run and replayed.differences else 0)
+
+
+async def _replay(url: str, *, dry_run: bool) -> _Replayed:
+    replayed, started = _Replayed(), time.monotonic()
+    async with await AsyncConnection.connect(with_timeout(url), autocommit=True) as connection:
+        await connection.execute("SET ROLE token_ledger_service")
+        with _progress(await count_families(connection)) as report:
+            async for step in rebuild(connection, dry_run=dry_run):
+                replayed.families += step.families
+                replayed.events += step.events
+                replayed.differences += step.differences
+                report(replayed.families, replayed.events)
+    replayed.seconds = time.monotonic() - started
+    return replayed
+
+
+def _progress(total: int) -> AbstractContextManager[Callable[[int, int], None]]:
+    """A bar on a terminal, a line now and then elsewhere; on standard error."""
+    console = Console(stderr=True)
+    return _Bar(console, total) if console.is_terminal else nullcontext(_Lines(total))
+
+
+class _Bar(AbstractContextManager[Callable[[int, int], None]]):
+    def __init__(self, console: Console, total: int) -> None:
+        columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+        self._progress = Progress(*columns, console=console, transient=True)
+        self._task = self._progress.add_task("replay", total=total, rate="")
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        self._progress.start()
+        return self._report
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def _report(self, families: int, events: int) -> None:
+        rate = f"{events / max(time.monotonic() - self._started, 0.001):.0f} events/s"
+        self._progress.update(self._task, completed=families, rate=rate)
+
+
+class _Lines:
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
+
+    def __call__(self, families: int, events: int) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
+            click.echo(f"replayed {families} of {self._total} families, {events} events", err=True)
+
+
+def _line(difference: Difference) -> str:
+    if difference.column == "family_id":
+        what = "has no row" if difference.live is None else "has a row and no events"
+        return f"{difference.family_id}: {what}"
+    if difference.column in _PRIVATE:
+        return f"{difference.family_id}: {difference.column} differs"
+    return f"{difference.family_id}: {difference.column} is {difference.live}, rebuilt {difference.rebuilt}"
+
+
+def _summary(projection: str, replayed: _Replayed, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "projection": projection,
+        "dry_run": dry_run,
+        "families": replayed.families,
+        "events": replayed.events,
+        "seconds": round(replayed.seconds, 3),
+        "differences": len(replayed.differences),
+        "first": [
+            {"family_id": str(one.family_id), "column": one.column} for one in replayed.differences[:_SHOWN]
+        ],
+    }

@@ -1,0 +1,231 @@
+"""`token-ledger sessions`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from typing import Any, TypeVar
+from uuid import UUID
+
+import click
+import orjson
+from psycopg import AsyncConnection
+from rich.console import Console
+from rich.table import Table
+
+from api.client_address import Network
+from api.database import Database, reader_connection
+from api.settings import load_settings
+from ledger.canonical import timestamp
+from ledger.recorded_event import RecordedEvent, read_stream
+from projections.active_tokens.sessions import (
+    Session,
+    SessionFilter,
+    SessionStatus,
+    read_session,
+    read_sessions,
+)
+
+_EVENTS_A_READ = 1000
+_Found = TypeVar("_Found")
+
+
+class _Moment(click.ParamType[datetime]):
+    """RFC 3339 with a zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            self.fail(f"{value!r} is not a time such as 2026-11-23T18:00:00Z", param, ctx)
+        return moment.astimezone(UTC)
+
+
+class _Network(click.ParamType[Network]):
+    """An address or a network."""
+
+    name = "network"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Network:
+        try:
+            return ip_network(value)
+        except ValueError:
+            self.fail(f"{value!r} is not an address or a network such as 203.0.113.0/24", param, ctx)
+
+
+@click.group()
+def command() -> None:
+    """List sessions and show their history."""
+
+
+@command.command("list")
+@click.option("--id", "ids", type=click.UUID, multiple=True, help="May be given several times.")
+@click.option("--subject")
+@click.option("--client-id")
+@click.option("--device-label", help="Exact.")
+@click.option("--ip-address", "network", type=_Network(), help="Of the last use: an address or a network.")
+@click.option("--status", type=click.Choice([one.value for one in SessionStatus]))
+@click.option("--created-before", type=_Moment(), help="Exclusive.")
+@click.option("--created-after", type=_Moment(), help="Inclusive.")
+@click.option("--last-used-before", type=_Moment(), help="Exclusive.")
+@click.option("--first", type=click.IntRange(1, 500), default=50, show_default=True)
+@click.option("--after", type=click.UUID, help="The last id of the page before.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_sessions(ids: tuple[UUID, ...], first: int, after: UUID | None, as_json: bool, **given: Any) -> None:
+    """Sessions, newest first. Options given together must all hold."""
+    if given["status"] is not None:
+        given["status"] = SessionStatus(given["status"])
+    wanted = SessionFilter(ids=ids or None, **given)
+
+    def read(connection: AsyncConnection[Any]) -> Awaitable[list[Session]]:
+        return read_sessions(connection, wanted, now=datetime.now(UTC), maximum=first + 1, before=after)
+
+    found = _read(read)
+    page = found[:first]
+    if as_json:
+        for one in page:
+            click.echo(json.dumps(_plain(one)))
+    else:
+        Console().print(_sessions_table(page))
+    if len(found) > first:
+        click.echo(f"there are more: --after {page[-1].family_id}", err=True)
+
+
+@command.command()
+@click.argument("session_id", metavar="ID", type=click.UUID)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with the events.")
+def show(session_id: UUID, as_json: bool) -> None:
+    """A session and everything that happened to it, oldest first."""
+
+    async def read(connection: AsyncConnection[Any]) -> tuple[Session | None, list[RecordedEvent]]:
+        found = await read_session(connection, session_id, now=datetime.now(UTC))
+        events: list[RecordedEvent] = []
+        while found is not None:
+            after = events[-1].version if events else 0
+            page = await read_stream(connection, session_id, after=after, maximum=_EVENTS_A_READ)
+            events += page
+            if len(page) < _EVENTS_A_READ:
+                break
+        return found, events
+
+    session, events = _read(read)
+    if session is None:
+        raise click.ClickException(f"there is no session {session_id}")
+    if as_json:
+        click.echo(json.dumps({**_plain(session), "events": [_plain_event(one) for one in events]}, indent=2))
+    else:
+        console = Console()
+        for name, value in _plain(session).items():
+            console.print(f"{name:>20}  {'-' if value is None else value}", markup=False, highlight=False)
+        console.print(timeline_table(events))
+
+
+def timeline_table(events: list[RecordedEvent]) -> Table:
+    """What happened to a session, a line an event."""
+    table = Table("version", "event", "at", "actor", "address", "user agent", "what")
+    for one in events:
+        personal = one.personal_data
+        address, agent = (personal.address, personal.user_agent) if personal else (None, None)
+        table.add_row(
+            str(one.version),
+            one.type_name,
+            timestamp(one.occurred_at),
+            one.actor or "-",
+            "erased" if one.erased else address or "-",
+            "erased" if one.erased else agent or "-",
+            gist(orjson.loads(one.payload)),
+        )
+    return table
+
+
+def gist(data: dict[str, Any]) -> str:
+    """What tells one event from others of its type."""
+    shown = (
+        "generation",
+        "presented_generation",
+        "cause",
+        "foreign",
+        "subtype",
+        "reason",
+        "kind",
+        "enforced",
+    )
+    return ", ".join(f"{name} {data[name]}" for name in shown if name in data)
+
+
+def _read(read: Callable[[AsyncConnection[Any]], Awaitable[_Found]]) -> _Found:
+    """Read with the rights of the reader's role."""
+
+    async def reading(url: str) -> _Found:
+        async with reader_connection(url) as connection:
+            return await read(connection)
+
+    with Database(load_settings(os.environ)) as database:
+        return asyncio.run(reading(database.url))
+
+
+def _sessions_table(sessions: list[Session]) -> Table:
+    table = Table("id", "subject", "client", "status", "created", "last used", "address", "device", "ended")
+    for one in sessions:
+        table.add_row(
+            str(one.family_id),
+            one.subject,
+            one.client_id,
+            one.status,
+            _seconds(one.opened_at),
+            _seconds(one.last_used_at),
+            one.address or "-",
+            one.device_label or "-",
+            "-" if one.ended_at is None else f"{_seconds(one.ended_at)} {one.ended_reason}",
+        )
+    return table
+
+
+def _seconds(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _plain(session: Session) -> dict[str, object]:
+    return {
+        "id": str(session.family_id),
+        "subject": session.subject,
+        "client_id": session.client_id,
+        "status": session.status,
+        "generation": session.generation,
+        "device_label": session.device_label,
+        "ip_address": session.address,
+        "user_agent": session.user_agent,
+        "created_at": timestamp(session.opened_at),
+        "last_used_at": timestamp(session.last_used_at),
+        "idle_expires_at": timestamp(session.idle_expires_at),
+        "absolute_expires_at": timestamp(session.absolute_expires_at),
+        "ended_at": None if session.ended_at is None else timestamp(session.ended_at),
+        "ended_reason": session.ended_reason,
+    }
+
+
+def _plain_event(event: RecordedEvent) -> dict[str, object]:
+    personal = event.personal_data
+    return {
+        "version": event.version,
+        "type": event.type_name,
+        "occurred_at": timestamp(event.occurred_at),
+        "recorded_at": timestamp(event.recorded_at),
+        "actor": event.actor,
+        "client_id": event.client_id,
+        "correlation_id": None if event.correlation_id is None else str(event.correlation_id),
+        "causation": event.causation,
+        "ip_address": None if personal is None else personal.address,
+        "user_agent": None if personal is None else personal.user_agent,
+        "erased": event.erased,
+        "data": orjson.loads(event.payload),
+        "leaf_hash": event.leaf_hash.hex(),
+    }
