@@ -14,9 +14,9 @@ from uuid import UUID
 import click
 import orjson
 from psycopg import AsyncConnection
-from rich.console import Console
 from rich.table import Table
 
+from api.cli.output import console, table
 from api.client_address import Network
 from api.database import Database, reader_connection
 from api.settings import load_settings
@@ -94,7 +94,7 @@ def list_sessions(ids: tuple[UUID, ...], first: int, after: UUID | None, as_json
         for one in page:
             click.echo(json.dumps(_plain(one)))
     else:
-        Console().print(_sessions_table(page))
+        console().print(_sessions_table(page))
     if len(found) > first:
         click.echo(f"there are more: --after {page[-1].family_id}", err=True)
 
@@ -122,19 +122,19 @@ def show(session_id: UUID, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**_plain(session), "events": [_plain_event(one) for one in events]}, indent=2))
     else:
-        console = Console()
         for name, value in _plain(session).items():
-            console.print(f"{name:>20}  {'-' if value is None else value}", markup=False, highlight=False)
-        console.print(timeline_table(events))
+            click.echo(f"{name:>20}  {'-' if value is None else value}")
+        console().print(_timeline_table(events))
 
 
-def timeline_table(events: list[RecordedEvent]) -> Table:
+def _timeline_table(events: list[RecordedEvent]) -> Table:
     """What happened to a session, a line an event."""
-    table = Table("version", "event", "at", "actor", "address", "user agent", "what")
+    columns = ("version", "event", "at", "actor", "address", "user agent", "what")
+    made = table(*columns, whole=frozenset({"event", "at"}))
     for one in events:
         personal = one.personal_data
         address, agent = (personal.address, personal.user_agent) if personal else (None, None)
-        table.add_row(
+        made.add_row(
             str(one.version),
             one.type_name,
             timestamp(one.occurred_at),
@@ -143,7 +143,7 @@ def timeline_table(events: list[RecordedEvent]) -> Table:
             "erased" if one.erased else agent or "-",
             gist(orjson.loads(one.payload)),
         )
-    return table
+    return made
 
 
 def gist(data: dict[str, Any]) -> str:
@@ -173,9 +173,10 @@ def _read(read: Callable[[AsyncConnection[Any]], Awaitable[_Found]]) -> _Found:
 
 
 def _sessions_table(sessions: list[Session]) -> Table:
-    table = Table("id", "subject", "client", "status", "created", "last used", "address", "device", "ended")
+    columns = ("id", "subject", "client", "status", "created", "last used", "address", "device", "ended")
+    made = table(*columns, whole=frozenset({"id"}))
     for one in sessions:
-        table.add_row(
+        made.add_row(
             str(one.family_id),
             one.subject,
             one.client_id,
@@ -186,7 +187,7 @@ def _sessions_table(sessions: list[Session]) -> Table:
             one.device_label or "-",
             "-" if one.ended_at is None else f"{_seconds(one.ended_at)} {one.ended_reason}",
         )
-    return table
+    return made
 
 
 def _seconds(moment: datetime) -> str:
