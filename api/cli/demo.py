@@ -24,6 +24,7 @@ from rich.table import Table
 from uvicorn import Server
 
 from api.application import Application
+from api.cli.output import console, table
 from api.cli.sessions import gist
 from api.database import Database, prepare, service_connection
 from api.development_issuer import development_secret, sign_development_assertion
@@ -35,7 +36,6 @@ from ledger import clients
 CLIENT = "demo"
 GRACE_SECONDS = 3
 _STARTED_WITHIN_SECONDS = 15
-_PLAIN_WIDTH = 140
 
 _PAIR = (
     "__typename ... on TokenPair { accessToken refreshToken outcome session { id generation } } "
@@ -188,12 +188,11 @@ def play(url: str, settings: Settings, console: Console) -> None:
 
 
 def _table(events: list[Any]) -> Table:
-    table = Table(title="What happened to it", title_justify="left")
-    for column in ("", "event", "at (UTC)", "by", "from", "what"):
-        table.add_column(column, no_wrap=column != "what")
+    columns = ("", "event", "at (UTC)", "by", "from", "what")
+    made = table(*columns, whole=frozenset(columns[:-1]), title="What happened to it")
     for event in events:
         agent = event["userAgent"] or "-"
-        table.add_row(
+        made.add_row(
             str(event["version"]),
             event["type"],
             event["occurredAt"][11:23],
@@ -201,7 +200,7 @@ def _table(events: list[Any]) -> Table:
             f"{event['ipAddress'] or '-'} {agent.rpartition(' ')[2]}",
             gist(event["data"]),
         )
-    return table
+    return made
 
 
 @click.command()
@@ -219,15 +218,15 @@ def command(leave: bool, host: str, port: int | None) -> None:
     listener = listen(host, port)
     settings = load_settings(os.environ, host=host, port=listener.getsockname()[1], demo=True)
     configure_logging(settings.log_format, level=logging.WARNING)
-    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    screen = console()
     with Database(settings) as database:
         asyncio.run(_prepare(settings, database))
-        held = _serve_and_play(settings, database, listener, console, leave=leave)
+        held = _serve_and_play(settings, database, listener, screen, leave=leave)
     sys.exit(0 if held else 1)
 
 
 def _serve_and_play(
-    settings: Settings, database: Database, listener: socket.socket, console: Console, *, leave: bool
+    settings: Settings, database: Database, listener: socket.socket, screen: Console, *, leave: bool
 ) -> bool:
     application = Application(settings, database.url, watch_database=database.watch)
     server = Server(server_config(lambda: application, workers=1))
@@ -237,17 +236,17 @@ def _serve_and_play(
     try:
         _wait_until_started(server, serving)
         started = time.monotonic()
-        play(address, settings, console)
-        console.print(f"[green]Every step held[/] ({time.monotonic() - started:.1f} s).")
+        play(address, settings, screen)
+        screen.print(f"[green]Every step held[/] ({time.monotonic() - started:.1f} s).")
         if not leave:
-            console.print(f"\nGraphiQL: {address}/graphql   (Ctrl-C ends the server)", highlight=False)
+            screen.print(f"\nGraphiQL: {address}/graphql   (Ctrl-C ends the server)", highlight=False)
             while serving.is_alive():
                 serving.join(timeout=1)
     except StepFailedError as error:
-        console.print(f"[red]✗[/] {error}", highlight=False)
+        screen.print(f"[red]✗[/] {error}", highlight=False)
         return False
     except KeyboardInterrupt:
-        console.print("The server ends.")
+        screen.print("The server ends.")
     finally:
         server.should_exit = True
         serving.join(timeout=10)

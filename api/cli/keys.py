@@ -8,9 +8,8 @@ import os
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from api.cli.output import console, table
 from api.database import Database, service_connection
 from api.settings import Settings, load_settings
 from ledger import administrative, key_store
@@ -35,15 +34,14 @@ def list_keys(as_json: bool) -> None:
         click.echo(json.dumps([_plain(one) for one in records], indent=2))
         return
 
-    table = Table(
-        "kind", "state", "kid", "algorithm", "created", "current since", "retiring since", "revoked"
-    )
+    columns = ("kind", "state", "kid", "algorithm", "created", "current since", "retiring since", "revoked")
+    made = table(*columns, whole=frozenset({"kid"}))
     for one in records:
         times = (one.created_at, one.current_at, one.retiring_at, one.revoked_at)
-        table.add_row(
+        made.add_row(
             one.kind.value, one.state.value, one.kid, one.algorithm, *(_moment(time) or "-" for time in times)
         )
-    Console().print(table)
+    console().print(made)
 
 
 @command.command()
