@@ -36,7 +36,7 @@ from api.prepared_operation import Operations
 from api.settings import Settings
 from api.trusted_issuers import TrustedIssuer, load_trusted_issuers
 from ledger.gcra import Rate
-from ledger.group_commit import GroupCommit
+from ledger.group_commit import GroupCommit, UnavailableError
 from ledger.key_sealing import SecretKey
 from ledger.keys_in_use import RELOADED_EVERY, KeysInUse
 from ledger.policy import Policy
@@ -243,9 +243,11 @@ class Application:
 
     async def _jwks(self, _: Request) -> Response:
         """RFC 7517 section 5. A minute in caches: a key is published well before it signs."""
-        keys = self._keys.loaded.rings.access.jwks(
-            now=self._now(), longest_lifetime=self._keys.loaded.longest_lifetime
-        )
+        try:
+            loaded = self._keys.loaded
+        except UnavailableError:
+            return JSONResponse({"status": "unavailable"}, 503, {"retry-after": "1"})
+        keys = loaded.rings.access.jwks(now=self._now(), longest_lifetime=loaded.longest_lifetime)
         return JSONResponse(
             keys,
             media_type="application/jwk-set+json",

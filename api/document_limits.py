@@ -34,6 +34,10 @@ TOKEN_MUTATIONS = frozenset({"login", "refresh", "logout"})
 """At most one of them an operation, so that aliases cannot outrun a limiter."""
 
 
+class PageSizeError(Exception):
+    """A page is asked for that is none; the message says what a size may be."""
+
+
 class DocumentLimitError(Exception):
     """The document is larger than is executed; the message says by what."""
 
@@ -98,23 +102,31 @@ def node_counter(
 ) -> Callable[[Mapping[str, object]], int]:
     """Gives a function of the variables: how many nodes of pages the operation can answer at the most.
 
-    That is the product of `first` along a path, summed. A `first` above the largest page counts as that: it
-    is refused by its own rule. `pages` as `page_sizes` gives them.
+    That is the product of `first` along a path, summed. `pages` as `page_sizes` gives them. The function
+    raises PageSizeError for a `first` that no page can have, so that nothing is executed for it.
     """
     if not any(one.name.value in pages for one in _fields(document)):
         return lambda _: 0
     fragments = _fragments(document)
     defaults = {
-        one.variable.name.value: _number(one.default_value) for one in operation.variable_definitions or ()
+        one.variable.name.value: _number(one.default_value)
+        for one in operation.variable_definitions or ()
+        if one.default_value is not None
     }
 
     def size(node: FieldNode, default: int, variables: Mapping[str, object]) -> int:
         first = next((one.value for one in node.arguments or () if one.name.value == "first"), None)
+        value: object = default
         if isinstance(first, VariableNode):
-            value = variables.get(first.name.value, defaults.get(first.name.value))
-        else:
+            name = first.name.value
+            value = variables.get(name, defaults.get(name, default))
+        elif first is not None:
             value = _number(first)
-        return min(max(value, 0), LARGEST_PAGE) if type(value) is int else default
+        if value is not None and type(value) is not int:
+            return default  # of another type: it is refused when it is coerced
+        if value is None or not 1 <= value <= LARGEST_PAGE:
+            raise PageSizeError(f"`first` must be from 1 to {LARGEST_PAGE}.")
+        return value
 
     def nodes(
         selection_set: SelectionSetNode | None, variables: Mapping[str, object], known: dict[str, int]

@@ -21,7 +21,7 @@ from psycopg_pool import PoolClosed, PoolTimeout
 
 from api.authentication import Authenticator, UnauthenticatedError
 from api.client_address import Network, address_prefix, client_address
-from api.document_limits import MAXIMUM_NODES
+from api.document_limits import MAXIMUM_NODES, PageSizeError
 from api.graphql.context import RequestContext, Services
 from api.graphql_params import (
     MAXIMUM_BODY,
@@ -56,6 +56,7 @@ _BODY_WITHIN_SECONDS = 15
 _RETRY_AFTER_SECONDS = 1
 _PARTIAL = 294
 """Status of an answer with errors, GraphQL over HTTP section 6.4.2."""
+_MASKED = "Something went wrong here; the request id finds it."
 
 _log = structlog.get_logger("token_ledger.graphql")
 
@@ -148,7 +149,11 @@ class GraphQLEndpoint:
         prepared = self._operations.prepare(params.query, params.operation_name)
         if method == "GET" and prepared.operation.operation is not OperationType.QUERY:
             raise _not_allowed("A mutation needs POST.", "POST")
-        if prepared.nodes(params.variables) > MAXIMUM_NODES:
+        try:
+            nodes = prepared.nodes(params.variables)
+        except PageSizeError as error:
+            return _bad_user_input(error, media_type, request_id)
+        if nodes > MAXIMUM_NODES:
             raise RequestRefusedError(
                 422,
                 "LIMIT_EXCEEDED",
@@ -267,7 +272,8 @@ async def _body(head: RequestHead, receive: Receive) -> bytes:
     """
     if head.content_encoding not in (None, "identity"):
         raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
-    if (head.content_length or "").isdigit() and int(head.content_length or 0) > MAXIMUM_BODY:
+    announced = (head.content_length or "").lstrip("0")
+    if len(announced) > len(str(MAXIMUM_BODY)) or (announced.isdecimal() and int(announced) > MAXIMUM_BODY):
         raise _too_large()
     message = await _received(receive)
     if not message.get("more_body"):
@@ -350,7 +356,7 @@ def _field_error(error: GraphQLError, cause: Exception, request_id: str) -> dict
         code, told["message"] = "BAD_USER_INPUT", cause.message
     else:
         _log.error("internal error", request_id=request_id, path=error.path, exc_info=cause)
-        code, told["message"] = "INTERNAL_SERVER_ERROR", "Something went wrong here; the request id finds it."
+        code, told["message"] = "INTERNAL_SERVER_ERROR", _MASKED
     told["extensions"] = {"code": code, "requestId": request_id}
     return told
 
@@ -382,10 +388,15 @@ def _unavailable(error: Exception, request_id: UUID) -> _Answer:
 
 
 def _internal(media_type: MediaType | None, request_id: UUID) -> _Answer:
-    error = {
-        "message": "Something went wrong here; the request id finds it.",
-        "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": str(request_id)},
-    }
+    return _without_data("INTERNAL_SERVER_ERROR", _MASKED, media_type, request_id)
+
+
+def _bad_user_input(error: PageSizeError, media_type: MediaType, request_id: UUID) -> _Answer:
+    return _without_data("BAD_USER_INPUT", str(error), media_type, request_id)
+
+
+def _without_data(code: str, message: str, media_type: MediaType | None, request_id: UUID) -> _Answer:
+    error = {"message": message, "extensions": {"code": code, "requestId": str(request_id)}}
     status = 200 if media_type is MediaType.JSON else _PARTIAL
     return _Answer(status, orjson.dumps({"data": None, "errors": [error]}))
 

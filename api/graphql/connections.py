@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import strawberry
 
+from api.document_limits import LARGEST_PAGE
 from api.graphql.description import described_type
 from api.graphql.errors import BadUserInputError
 from api.graphql.scalars import CursorText
-
-LARGEST_PAGE = 500
 
 
 @described_type

@@ -71,9 +71,6 @@ class AuthProblemCode(Enum):
         RefusalCode.CLIENT_MISMATCH,
         description="Neither. Another client's token, or a confidential client that did not authenticate.",
     )
-    BINDING_FAILED = strawberry.enum_value(
-        RefusalCode.BINDING_FAILED, description="Retryable with a new proof."
-    )
     CSRF_FAILED = strawberry.enum_value(
         RefusalCode.CSRF_FAILED,
         description=(
@@ -209,7 +206,6 @@ _MESSAGES = {
     RefusalCode.TOKEN_MISSING: "There is no refresh token in cookie or input.",
     RefusalCode.TOKEN_UNKNOWN: "This refresh token is not known here. Sign the user in again.",
     RefusalCode.CLIENT_MISMATCH: "The refresh token is of another client, or its client has to authenticate.",
-    RefusalCode.BINDING_FAILED: "The proof of possession is missing or wrong. Send a new one.",
     RefusalCode.CSRF_FAILED: "The request could come from another site.",
     RefusalCode.RATE_LIMITED: "Too many requests. Try again after `retryAfterMs`; the token is still good.",
     RefusalCode.SESSION_REVOKED: "The session has been ended. Sign the user in again.",

@@ -1,8 +1,9 @@
-"""The application on a database of the test's own, with a clock that can be moved, and its main operations."""
+"""The application on a database of the test's own, with a clock that can be moved, and ways to use it."""
 
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from api.settings import Settings, load_settings
 from ledger import key_store
 from ledger.key_sealing import SecretKey
 from ledger.signing_algorithm import SigningAlgorithm
+from projections.active_tokens.rebuild import Difference, rebuild
 from tests.api.http import ORIGIN, Answer, Http
 
 PAIR = """
@@ -42,7 +44,10 @@ mutation ($input: LogoutInput) {
 """
 EVENTS = """
 query ($id: ID!) {
-  session(id: $id) { status endedReason generation events(first: 500) { edges { node { type version data } } } }
+  session(id: $id) {
+    status endedReason generation
+    events(first: 500) { edges { node { type version actor data } } }
+  }
 }
 """
 SECRET_KEY = base64.b64encode(bytes(range(32))).decode()
@@ -105,10 +110,50 @@ class Server:
         answer = await (http or self.http).graphql(REFRESH, {"input": {"refreshToken": token, **options}})
         return answer.of("refresh")
 
+    async def refresh_cookie(self, cookie: str | None, **headers: str) -> Answer:
+        """The answer to a refresh by cookie alone."""
+        return await self.http.graphql(REFRESH, cookie=cookie, headers=headers)
+
+    async def logout(self, token: str | None = None, **options: Any) -> Any:
+        """What a logout by a token in the body answers."""
+        answer = await self.logout_answer(token, **options)
+        return answer.of("logout")
+
+    async def logout_answer(
+        self,
+        token: str | None = None,
+        *,
+        scope: str = "THIS",
+        cookie: str | None = None,
+        access_token: str | None = None,
+    ) -> Answer:
+        """The answer to a logout."""
+        given = {"scope": scope} if token is None else {"refreshToken": token, "scope": scope}
+        return await self.http.graphql(LOGOUT, {"input": given}, cookie=cookie, access_token=access_token)
+
     async def events(self, session_id: str, access_token: str) -> list[Any]:
-        """The timeline of a session."""
+        """The timeline of a session, as its subject reads it."""
         answer = await self.http.graphql(EVENTS, {"id": session_id}, access_token=access_token)
         return [edge["node"] for edge in answer.of("session")["events"]["edges"]]
+
+    def recorded(self, session_id: str) -> list[str]:
+        """The types of the events of a session, from the table."""
+        rows = self.execute("SELECT type FROM events WHERE stream_id = %s ORDER BY version", session_id)
+        return [row[0] for row in rows]
+
+    def set_policy(self, **policy: Any) -> None:
+        """The policy of the client `web` from now on, durations in seconds."""
+        self.execute("UPDATE clients SET policy = %s::jsonb WHERE client_id = 'web'", json.dumps(policy))
+
+    def set_subject(self, subject: str = "ada", *, status: str = "active", not_before: Any = None) -> None:
+        """What is known of a subject from now on."""
+        self.execute(
+            "INSERT INTO subjects (subject, status, not_before) VALUES (%s, %s, %s) ON CONFLICT (subject) "
+            "DO UPDATE SET status = excluded.status, not_before = excluded.not_before",
+            subject,
+            status,
+            not_before,
+        )
 
     def execute(self, statement: str, *parameters: object) -> list[Any]:
         """A statement of the database's owner."""
@@ -140,3 +185,10 @@ async def running_server(
     server.http = Http(application)
     async with application.lifespan():
         yield server
+    assert await differences(database_url) == []
+
+
+async def differences(database_url: str) -> list[Difference]:
+    """Where the live view is not what the events say."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        return [one async for step in rebuild(connection, dry_run=True) for one in step.differences]
