@@ -50,6 +50,7 @@ AsgiApplication = Callable[[Scope, Any, Any], Awaitable[None]]
 
 _FORGERIES = Rate(limit=60, period=timedelta(minutes=1))
 _DRAINED_WITHIN_SECONDS = 8
+_MILLISECOND = timedelta(milliseconds=1)
 _KEYS_AGAIN_AFTER_SECONDS = 0.5
 
 _log = structlog.get_logger("token_ledger")
@@ -73,9 +74,9 @@ class Surroundings:
 
     def new_id(self) -> UUID:
         """A UUIDv7 of the present."""
-        return uuid7(
-            time.time_ns() // 1_000_000 + self.offset() // timedelta(milliseconds=1), self.random(10)
-        )
+        offset = self.offset()
+        milliseconds = time.time_ns() // 1_000_000 + (offset // _MILLISECOND if offset else 0)
+        return uuid7(milliseconds, self.random(10))
 
 
 def default_policy(settings: Settings) -> Policy:

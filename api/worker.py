@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
+import structlog
 from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
 from api.application import Application, AsgiApplication, Scope
 from api.log import configure_logging
 from api.settings import Settings
+
+_log = structlog.get_logger("token_ledger")
 
 GRACEFUL_SECONDS = 8
 """How long requests that run may take to end after SIGTERM."""
@@ -32,32 +37,41 @@ class WorkerFactory:
     settings: Settings
     url: str
     workers: int
-    parent: int | None = None
-    """The process that a worker must not outlive; None: it is the only one."""
+    parent: int
+    """The process that a worker must not outlive."""
 
     def __call__(self) -> AsgiApplication:
-        if self.parent is None:
-            return Application(self.settings, self.url)
         configure_logging(self.settings.log_format)
         application = Application(self.settings, self.url, workers=self.workers)
-        return _EndsWithParent(application, self.parent)
+        return Worker(application, parent=self.parent)
 
 
-class _EndsWithParent:
-    """An application that stops its process when the parent is gone, however it went."""
+class Worker:
+    """An application as the one of its process, which it stops when its parent is gone, however it went."""
 
-    def __init__(self, application: AsgiApplication, parent: int) -> None:
+    def __init__(self, application: AsgiApplication, *, parent: int | None) -> None:
         self._application = application
         self._parent = parent
         self._watch: asyncio.Task[None] | None = None
 
-    async def __call__(self, scope: Scope, receive: object, send: object) -> None:
-        if scope["type"] == "lifespan":
-            self._watch = asyncio.create_task(self._until_orphaned())
-        await self._application(scope, receive, send)
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await self._application(scope, receive, send)
+            return
+        if self._parent is not None:
+            self._watch = asyncio.create_task(self._until_orphaned(self._parent))
 
-    async def _until_orphaned(self) -> None:
-        while os.getppid() == self._parent:  # noqa: ASYNC110 - no event comes from the system for it
+        async def send_when_settled(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                # What was made until now stays: a collection that looked through it took up to 0.1 s.
+                gc.collect()
+                gc.freeze()
+            await send(message)
+
+        await self._application(scope, receive, send_when_settled)
+
+    async def _until_orphaned(self, parent: int) -> None:
+        while os.getppid() == parent:  # noqa: ASYNC110 - no event comes from the system for it
             await asyncio.sleep(0.5)
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -95,16 +109,13 @@ def run(
 
     `watch_database` is called every second: it starts the embedded PostgreSQL when it died.
     """
-    factory = WorkerFactory(
-        settings=settings, url=url, workers=workers, parent=os.getpid() if workers > 1 else None
-    )
     if workers == 1:
         application = Application(settings, url, watch_database=watch_database)
-        server = Server(server_config(lambda: application, workers=1))
+        server = Server(server_config(lambda: Worker(application, parent=None), workers=1))
         server.run([listener])
         return server.started
-    supervisor = _Supervisor(server_config(factory, workers=workers), [listener], watch_database)
-    supervisor.run()
+    factory = WorkerFactory(settings=settings, url=url, workers=workers, parent=os.getpid())
+    _Supervisor(server_config(factory, workers=workers), [listener], watch_database).run()
     return True
 
 
@@ -119,7 +130,10 @@ class _Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         if self._watch is not None:
-            self._watch()
+            try:
+                self._watch()
+            except Exception:  # noqa: BLE001 - it is tried again in half a second, and the workers go on
+                _log.exception("the embedded PostgreSQL could not be looked after")
         super().keep_subprocess_alive()
 
 

@@ -29,6 +29,7 @@ from ledger.stores import FamilyView
 _BUSY = (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected, errors.SerializationFailure)
 _GONE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
 _RETRY_EVERY_SECONDS = 0.05
+_QUIET_ROUNDS = 2
 
 
 class UnavailableError(Exception):
@@ -131,6 +132,7 @@ class GroupCommit:
         """Commit batches until the queue of the lane is empty."""
         try:
             while queue:
+                await self._let_arrive(queue)
                 batch: list[_Waiting] = []
                 while queue and len(batch) < self._maximum_batch:
                     waiting = queue.popleft()
@@ -141,6 +143,17 @@ class GroupCommit:
                     await self._commit(batch)
         finally:
             del self._queues[lane]
+
+    async def _let_arrive(self, queue: deque[_Waiting]) -> None:
+        """Let requests that the system has received already be read into the queue; waits for nothing else.
+
+        A request is in the queue two rounds of the event loop after its bytes are there.
+        """
+        quiet_rounds = 0
+        while quiet_rounds < _QUIET_ROUNDS and len(queue) < self._maximum_batch:
+            queued = len(queue)
+            await asyncio.sleep(0)
+            quiet_rounds = quiet_rounds + 1 if len(queue) == queued else 0
 
     async def _commit(self, waiting: Sequence[_Waiting]) -> None:
         """Commit a batch and tell everyone in it; never raises what belongs to one of its commands."""

@@ -59,11 +59,11 @@ def decode(data: bytes) -> tuple[Window, ...]:
             _FIXED.unpack_from(data, place)
         )
         place += _FIXED.size
+        end = place + count * _FINGERPRINT_LENGTH
         fingerprints = tuple(
-            data[place + at : place + at + _FINGERPRINT_LENGTH]
-            for at in range(0, count * _FINGERPRINT_LENGTH, _FINGERPRINT_LENGTH)
+            [data[at : at + _FINGERPRINT_LENGTH] for at in range(place, end, _FINGERPRINT_LENGTH)]
         )
-        place += count * _FINGERPRINT_LENGTH
+        place = end
         windows.append(
             Window(
                 generation=generation,
