@@ -28,6 +28,7 @@ from api.document_limits import (
     node_counter,
     page_sizes,
 )
+from api.graphql.direct_execution import Direct, compile_operation
 from api.graphql_params import RequestRefusedError
 from api.redaction import redacted
 
@@ -45,6 +46,8 @@ class PreparedOperation:
     root_fields: tuple[RootField, ...]
     nodes: Callable[[Mapping[str, object]], int]
     """How many nodes of pages it can answer at the most, by the variables of a request."""
+    direct: Direct | None
+    """How it is answered without the general executor, where it is plain enough for that."""
 
 
 class Operations:
@@ -111,6 +114,9 @@ class Operations:
             operation=operation,
             root_fields=root_fields,
             nodes=node_counter(document, operation, self._pages),
+            direct=compile_operation(
+                self._schema, document, operation, hide_suggestions=self._hide_suggestions
+            ),
         )
 
 
