@@ -21,8 +21,10 @@ PLAIN = [
     fragment Ends on Session { endedAt endedReason absoluteExpiresAt deviceLabel }
     fragment Refusal on Problem { message __typename ... on AuthProblem { code retryAfterMs endedReason } }
     """,
-    "mutation ($input: RefreshInput) { refresh(input: $input) { ... { __typename } ...M } }"
-    " fragment M on Problem { message }",
+    """
+    mutation ($input: RefreshInput) { refresh(input: $input) { ... { __typename } ...M } }
+    fragment M on Problem { message }
+    """,
 ]
 GENERAL = [
     "mutation ($input: RefreshInput) { refresh(input: $input) { __typename __typename } }",
