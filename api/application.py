@@ -25,6 +25,7 @@ from api.assertions import AssertionVerifier
 from api.authentication import Authenticator
 from api.cookies import SessionCookie
 from api.development_issuer import development_issuer, development_secret
+from api.graphiql_page import GraphiQLPage
 from api.graphql.context import Services
 from api.graphql.cursors import Cursors
 from api.graphql.schema import executable, make_schema
@@ -143,6 +144,7 @@ class Application:
             forgery_rate=Rate(limit=-(-_FORGERIES.limit // workers), period=_FORGERIES.period),
         )
         schema = executable(make_schema())
+        graphiql = GraphiQLPage() if settings.introspection else None
         origins = Origins(
             settings.allowed_origins,
             issuer=settings.issuer,
@@ -183,7 +185,7 @@ class Application:
             trusted_proxies=settings.trusted_proxies,
             new_id=around.new_id,
             suggestions=settings.introspection,
-            page=None,
+            page=None if graphiql is None else graphiql.html,
         )
         health = Health(self._pool)
         self._others = Starlette(
@@ -191,6 +193,7 @@ class Application:
                 Route("/healthz", health.lives),
                 Route("/readyz", health.ready),
                 Route("/.well-known/jwks.json", self._jwks),
+                *(() if graphiql is None else graphiql.routes),
             ],
             lifespan=self.lifespan,
         )

@@ -22,6 +22,7 @@ from psycopg_pool import PoolClosed, PoolTimeout
 from api.authentication import Authenticator, UnauthenticatedError
 from api.client_address import Network, address_prefix, client_address
 from api.document_limits import MAXIMUM_NODES, PageSizeError
+from api.graphiql_page import PAGE_HEADERS
 from api.graphql.context import RequestContext, Services
 from api.graphql_params import (
     MAXIMUM_BODY,
@@ -102,7 +103,7 @@ class GraphQLEndpoint:
         request_id = self._new_id()
         head = read_head(scope["headers"])
         if self._page is not None and _wants_page(scope, head):
-            await _send(send, _Answer(200, self._page, _PAGE_HEADERS), b"text/html; charset=utf-8", ())
+            await _send(send, _Answer(200, self._page, PAGE_HEADERS), b"text/html; charset=utf-8", ())
             return
         media_type = answer_media_type(head.accept)
         try:
@@ -249,17 +250,6 @@ class GraphQLEndpoint:
 
 _CHALLENGE = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
 _RETRY = ((b"retry-after", str(_RETRY_AFTER_SECONDS).encode()),)
-_PAGE_HEADERS = (
-    (
-        b"content-security-policy",
-        (
-            b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-            b"font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
-        ),
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
 
 
 def _wants_page(scope: Scope, head: RequestHead) -> bool:
