@@ -22,8 +22,8 @@ from api.settings import Settings
 
 _log = structlog.get_logger("token_ledger")
 
-GRACEFUL_SECONDS = 8
-"""How long requests that run may take to end after SIGTERM."""
+GRACEFUL_SECONDS = 6
+"""How long requests that run may take to end after SIGTERM: a command is answered within 4.5, yes or no."""
 
 
 class PortTakenError(Exception):
@@ -56,7 +56,11 @@ class Worker:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan":
-            await self._application(scope, receive, send)
+            try:
+                await self._application(scope, receive, send)
+            except asyncio.CancelledError:
+                _log.warning("a request was cut off, as the server ends", path=scope["path"])
+                await _tell_cut_off(send)
             return
         if self._parent is not None:
             self._watch = asyncio.create_task(self._until_orphaned(self._parent))
@@ -76,6 +80,14 @@ class Worker:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+async def _tell_cut_off(send: Any) -> None:
+    """Answer that it may be tried again, unless an answer has begun."""
+    with suppress(RuntimeError):
+        headers = [(b"retry-after", b"1"), (b"connection", b"close"), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket.
 
@@ -89,12 +101,19 @@ def listen(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(2048)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no name of a host"
         raise PortTakenError(
-            f"cannot listen on {host} port {port} ({error.strerror}): give another --host or --port"
+            f"cannot listen on {host} port {port} ({reason}): give another --host or --port"
         ) from None
     listener.set_inheritable(True)
     return listener
+
+
+def address_of(settings: Settings) -> str:
+    """The URL of the server on this machine."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
 
 
 def run(
@@ -117,8 +136,9 @@ def run(
         server.run([listener])
         return server.started
     factory = WorkerFactory(settings=settings, url=url, workers=workers, parent=os.getpid())
-    _Supervisor(server_config(factory, workers=workers), [listener], watch_database).run()
-    return True
+    supervisor = _Supervisor(server_config(factory, workers=workers), [listener], watch_database)
+    supervisor.run()
+    return not supervisor.gave_up
 
 
 class _Supervisor(Multiprocess):
@@ -129,6 +149,13 @@ class _Supervisor(Multiprocess):
     ) -> None:
         super().__init__(config, sockets)
         self._watch = watch
+        self.gave_up = False
+        """Whether it ended because workers cannot start."""
+
+    def terminate_all(self) -> None:
+        for listener in self.sockets:  # else connections go on being queued, and are never answered
+            listener.close()
+        super().terminate_all()
 
     def keep_subprocess_alive(self) -> None:
         if self._watch is not None:
@@ -136,7 +163,13 @@ class _Supervisor(Multiprocess):
                 self._watch()
             except Exception:  # noqa: BLE001 - it is tried again in half a second, and the workers go on
                 _log.exception("the embedded PostgreSQL could not be looked after")
+        before = list(self.processes)
+        asked_to_end = self.should_exit.is_set()
         super().keep_subprocess_alive()
+        self.gave_up = self.should_exit.is_set() and not asked_to_end
+        for died in before:
+            if died not in self.processes:
+                _log.warning("a worker died and was replaced", worker=died.pid, status=died.exitcode)
 
 
 def server_config(factory: Callable[[], AsgiApplication], *, workers: int) -> Config:

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 import click
 import structlog
 
+from api.application import issuers_of
 from api.database import Database, prepare
 from api.log import configure_logging
 from api.settings import load_settings
-from api.worker import listen, run
+from api.worker import address_of, listen, run
 
 _log = structlog.get_logger("token_ledger")
 
@@ -34,11 +35,12 @@ def command(host: str, port: int, workers: int) -> None:
     listener = listen(host, port)
     settings = load_settings(os.environ, host=host, port=listener.getsockname()[1])
     configure_logging(settings.log_format)
+    issuers_of(settings)  # every worker reads them: what is wrong is told once, here
     with Database(settings) as database:
         asyncio.run(prepare(settings, database, now=datetime.now(UTC)))
         _log.info(
             "serving",
-            address=f"http://{host}:{settings.port}",
+            address=address_of(settings),
             workers=workers,
             database=f"embedded, in {settings.data_dir}"
             if settings.embedded

@@ -1,0 +1,173 @@
+"""`token-ledger serve` as processes: ready, shared, asked to end, killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from api.embedded_watchdog import is_alive
+from tests.cli.command_line import CommandLine, Running, eventually
+
+
+@contextmanager
+def events_locked(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Nothing can be recorded meanwhile."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+        yield connection
+
+
+def is_waited_for(database_url: str) -> bool:
+    """Whether a statement waits for a lock on the events."""
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'events'::regclass)"
+        ).fetchone()
+    return row == (True,)
+
+
+def accepts(running: Running) -> bool:
+    """Whether its port takes connections."""
+    parts = urlsplit(running.url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5).close()
+    except ConnectionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_request_that_runs_is_answered_after_sigterm(
+    command_line: CommandLine, database_url: str, workers: str
+) -> None:
+    with command_line.serving("--workers", workers) as running, ThreadPoolExecutor() as requests:
+        first = running.login()
+        with events_locked(database_url):
+            answer = requests.submit(running.refresh, first["refreshToken"])
+            eventually(lambda: is_waited_for(database_url))
+            asked_at = time.monotonic()
+            running.process.terminate()
+            eventually(lambda: not accepts(running))
+        assert answer.result()["outcome"] == "ROTATED"
+        assert running.process.wait(timeout=10) == 0
+        assert time.monotonic() - asked_at < 10
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_request_that_never_ends_does_not_keep_the_server_from_ending_within_ten_seconds(
+    command_line: CommandLine, database_url: str, workers: str
+) -> None:
+    with command_line.serving("--workers", workers) as running, ThreadPoolExecutor() as requests:
+        first = running.login()
+        with events_locked(database_url):
+            answer = requests.submit(running.refresh, first["refreshToken"])
+            eventually(lambda: is_waited_for(database_url))
+            asked_at = time.monotonic()
+            running.process.terminate()
+            assert running.process.wait(timeout=20) == 0
+            took = time.monotonic() - asked_at
+        with pytest.raises(OSError, match="503"):
+            answer.result()
+        assert took < 10
+
+
+def test_ctrl_c_ends_it_as_sigterm_does(command_line: CommandLine) -> None:
+    with command_line.serving() as running:
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(timeout=10) == 0
+
+
+def test_a_client_that_sends_half_a_request_does_not_keep_it_from_ending(command_line: CommandLine) -> None:
+    with command_line.serving() as running:
+        parts = urlsplit(running.url)
+        with socket.create_connection((parts.hostname or "", parts.port or 0)) as client:
+            client.sendall(b"POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+            assert running.status("/healthz") == 200
+            running.process.terminate()
+            assert running.process.wait(timeout=10) == 0
+
+
+def test_two_workers_share_a_port_and_one_that_is_killed_is_replaced_while_the_other_goes_on(
+    command_line: CommandLine,
+) -> None:
+    with command_line.serving("--workers", "2") as running:
+        eventually(lambda: len(running.workers()) == 2)
+        before = running.workers()
+        first = running.login()
+        killed = min(before)
+        stopped = threading.Event()
+        with ThreadPoolExecutor() as requests:
+            going_on = requests.submit(statuses, running, stopped)
+            os.kill(killed, signal.SIGKILL)
+            eventually(lambda: killed not in running.workers() and len(running.workers()) == 2)
+            stopped.set()
+            seen = going_on.result()
+        assert seen.count(200) > len(seen) / 2  # a connection that the killed one had taken is lost
+        assert running.refresh(first["refreshToken"])["outcome"] == "ROTATED"
+        assert [line["event"] for line in running.log() if line["level"] == "warning"] == [
+            "a worker died and was replaced"
+        ]
+        running.process.terminate()
+        assert running.process.wait(timeout=10) == 0
+        assert not any(is_alive(one) for one in before)
+
+
+def statuses(running: Running, stopped: threading.Event) -> list[int | None]:
+    """The answers to requests one after the other."""
+    seen = []
+    while not stopped.is_set():
+        seen.append(running.status("/readyz"))
+    return seen
+
+
+def test_workers_end_when_their_parent_is_killed(command_line: CommandLine) -> None:
+    with command_line.serving("--workers", "2") as running:
+        eventually(lambda: len(running.workers()) == 2)
+        workers = running.workers()
+        running.process.kill()
+        running.process.wait()
+        eventually(lambda: not any(is_alive(one) for one in workers))
+        eventually(lambda: not accepts(running))
+
+
+def test_the_log_says_where_it_serves_and_from_what_database(command_line: CommandLine) -> None:
+    with command_line.serving() as running:
+        (told,) = [line for line in running.log() if line["event"] == "serving"]
+        assert told["database"] == "TOKEN_LEDGER_DATABASE_URL"
+        assert told["development"] is True
+        assert told["workers"] == 1
+
+
+def test_an_address_with_colons_is_told_as_a_url(command_line: CommandLine) -> None:
+    with command_line.serving("--host", "::1") as running:
+        assert running.url.startswith("http://[::1]:")
+        assert running.status("/healthz") == 200
+
+
+def test_production_with_a_database_and_a_key_writes_nothing(production: CommandLine, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("home", "tmp", "here")]
+    for one in folders:
+        one.mkdir()
+    inside = production.beside(HOME=str(folders[0]), TMPDIR=str(folders[1]))
+    with inside.serving("--workers", "2") as running:
+        assert running.status("/.well-known/jwks.json") == 200
+        running.process.terminate()
+        assert running.process.wait(timeout=10) == 0
+    assert [list(one.iterdir()) for one in folders] == [[], [], []]
+
+
+def test_a_home_that_cannot_be_written_is_not_missed(production: CommandLine) -> None:
+    with production.beside(HOME="/dev/null/home", TMPDIR="/dev/null").serving() as running:
+        assert running.status("/.well-known/jwks.json") == 200
