@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ALL_INSTALL := $(VENV)/.installed
 
-.PHONY: demo test check lock clean
+.PHONY: demo test prove check bench lock clean
 
 demo: $(ALL_INSTALL)
 	$(BIN)/token-ledger demo $(ARGS)
@@ -12,11 +12,18 @@ demo: $(ALL_INSTALL)
 test: check
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
+# What takes too long for every change: many rounds of the races, of tabs that wake together, and crashes.
+prove: $(ALL_INSTALL)
+	RACE_ROUNDS=100 TAB_BURSTS=1000 $(BIN)/pytest -s -m "proof or not proof" tests/integration/test_races.py tests/integration/test_tabs.py tests/proofs $(ARGS)
+
 check: $(ALL_INSTALL)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(ALL_INSTALL)
+	$(BIN)/python -m benchmarks.refresh $(ARGS)
 
 lock: $(ALL_INSTALL)
 	$(BIN)/pip install --quiet uv

@@ -14,13 +14,16 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
 from api.development_issuer import development_secret, sign_development_assertion
 from api.settings import Settings, load_settings
+from tests.api.http import BROWSER
 from tests.api.server import LOGIN, LOGOUT, REFRESH, SECRET_KEY
 
 COMMAND = Path(sys.executable).parent / "token-ledger"
@@ -53,9 +56,6 @@ class Served:
 
     def assertion(self, subject: str) -> str:
         """A fresh assertion of the development issuer."""
-        from datetime import UTC, datetime
-        from uuid import uuid4
-
         return sign_development_assertion(
             development_secret(self.settings),
             subject=subject,
@@ -143,10 +143,7 @@ class Client:
 async def client_of(server: Served, *, connections: int = 100) -> AsyncIterator[Client]:
     """A client with at most so many connections."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    headers = {
-        "content-type": "application/json",
-        "user-agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
-    }
+    headers = {"content-type": "application/json", "user-agent": BROWSER}
     async with httpx.AsyncClient(base_url=server.url, limits=limits, headers=headers, timeout=30) as http:
         yield Client(http, server)
 

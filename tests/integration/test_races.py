@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.api.server import LOGIN
 from tests.served import NO_LIMITS, Client, Served, client_of, gather_all, served
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "10"))
@@ -123,8 +124,6 @@ async def test_everything_of_a_subject_ends_while_its_sessions_refresh(
 async def test_one_assertion_shown_at_once_many_times_opens_one_session(
     server: Served, database_url: str
 ) -> None:
-    from tests.api.server import LOGIN
-
     async with client_of(server) as client:
         for number in range(ROUNDS):
             given = {"input": {"assertion": server.assertion(f"subject-{number}"), "transport": "BODY"}}
