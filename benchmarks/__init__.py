@@ -1,0 +1,1 @@
+"""Measurements of the running product, each a command: `python -m benchmarks.<name>`."""
