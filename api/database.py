@@ -34,12 +34,15 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         """Start nothing yet."""
         self._embedded: EmbeddedPostgres | None = None
+        self._migration_variable = "TOKEN_LEDGER_DATABASE_URL"
         if settings.database_url is None:
             self._embedded = EmbeddedPostgres(settings.data_dir / "postgres")
             self._url = self._migration_url = self._embedded.url
         else:
             self._url = settings.database_url
             self._migration_url = settings.migration_database_url or settings.database_url
+            if settings.migration_database_url is not None:
+                self._migration_variable = "TOKEN_LEDGER_MIGRATION_DATABASE_URL"
 
     @property
     def url(self) -> str:
@@ -50,6 +53,11 @@ class Database:
     def migration_url(self) -> str:
         """Of the owner of the tables."""
         return with_timeout(self._migration_url)
+
+    @property
+    def migration_variable(self) -> str:
+        """What `migration_url` is told by."""
+        return self._migration_variable
 
     @property
     def watch(self) -> Callable[[], None] | None:
@@ -99,6 +107,17 @@ async def reader_connection(url: str) -> AsyncIterator[AsyncConnection[Any]]:
 
 
 @asynccontextmanager
+async def unhurried_connection(url: str) -> AsyncIterator[AsyncConnection[Any]]:
+    """As `service_connection`, for work that takes its time: no statement is ended for its length.
+
+    Raises:
+        DatabaseError: the database does not answer or lacks the service's role.
+    """
+    async with _connection(url, _configure_unhurried) as connection:
+        yield connection
+
+
+@asynccontextmanager
 async def _connection(
     url: str, configure: Callable[[AsyncConnection[Any]], Awaitable[None]]
 ) -> AsyncIterator[AsyncConnection[Any]]:
@@ -118,6 +137,10 @@ async def _configure_reader(connection: AsyncConnection[Any]) -> None:
     await connection.execute("SET ROLE token_ledger_reader; SET TimeZone = 'UTC'")
 
 
+async def _configure_unhurried(connection: AsyncConnection[Any]) -> None:
+    await connection.execute("SET ROLE token_ledger_service; SET TimeZone = 'UTC'")
+
+
 def owner_connection(database: Database) -> Connection[Any]:
     """A connection of the tables' owner, in autocommit mode.
 
@@ -127,7 +150,7 @@ def owner_connection(database: Database) -> Connection[Any]:
     try:
         return psycopg.connect(database.migration_url, autocommit=True)
     except psycopg.OperationalError as error:
-        raise _no_answer(error) from None
+        raise _no_answer(error, database.migration_variable) from None
 
 
 async def prepare(settings: Settings, database: Database, *, now: datetime) -> None:
@@ -152,8 +175,8 @@ async def prepare(settings: Settings, database: Database, *, now: datetime) -> N
         )
 
 
-def _no_answer(error: psycopg.Error) -> DatabaseError:
-    return DatabaseError(f"the database does not answer: {_line(error)} (TOKEN_LEDGER_DATABASE_URL)")
+def _no_answer(error: psycopg.Error, variable: str = "TOKEN_LEDGER_DATABASE_URL") -> DatabaseError:
+    return DatabaseError(f"the database does not answer: {_line(error)} ({variable})")
 
 
 def _not_migrated(error: psycopg.Error) -> DatabaseError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 from api.database import DatabaseError
@@ -23,7 +24,6 @@ _EXPECTED = (
     EmbeddedPostgresError,
     MigrationError,
     PortTakenError,
-    KeySealingError,
     KeyStoreError,
     ClientConflictError,
     BrokenStreamError,
@@ -31,10 +31,23 @@ _EXPECTED = (
 )
 
 
+_OTHER_SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
+
+
 def expected_failure(error: Exception) -> str | None:
     """The line to tell of it, without any secret; None: it is a fault of the program."""
+    if isinstance(error, KeySealingError):
+        return f"TOKEN_LEDGER_{error}"
     if isinstance(error, _EXPECTED):
         return str(error)
+    if isinstance(error, _OTHER_SCHEMA):
+        return f"the schema is not the one of this program ({_line(error)}): run token-ledger migrate"
     if isinstance(error, psycopg.Error | PoolTimeout):
-        return f"the database refused: {redacted(' '.join(str(error).split()))}"
+        return f"the database refused: {_line(error)}"
     return None
+
+
+def _line(error: Exception) -> str:
+    """What the database said, without where in the statement."""
+    primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return redacted(" ".join((primary or str(error)).split()))

@@ -50,6 +50,21 @@ def configure_logging(log_format: Literal["json", "console"], *, level: int = lo
 
 def _redact(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = redacted(value)
+        if not key.startswith("_"):  # structlog's own, which are not written
+            event[key] = _without_secrets(value)
     return event
+
+
+def _without_secrets(value: Any) -> Any:
+    """The value as it will be written: what is not plain is written by its text."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return redacted(value)
+        case Mapping():
+            return {str(key): _without_secrets(one) for key, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_without_secrets(one) for one in value]
+        case _:
+            return redacted(str(value))

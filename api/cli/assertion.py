@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
 from datetime import UTC, datetime
 from typing import cast
 
 import click
 
+from api.cli.parameters import Text
 from api.development_issuer import development_secret, sign_development_assertion
 from api.settings import SettingsError, load_settings
 from api.strict_json import StrictJsonError, parse_json
@@ -16,9 +18,14 @@ from ledger.canonical import Json
 
 
 @click.command()
-@click.option("--subject", required=True, metavar="S", help="The `sub`: who signs in.")
+@click.option("--subject", required=True, type=Text(), metavar="S", help="The `sub`: who signs in.")
 @click.option(
-    "--claim", "claims", multiple=True, metavar="K=V", help="A claim of the session; V may be JSON."
+    "--claim",
+    "claims",
+    multiple=True,
+    type=Text(),
+    metavar="K=V",
+    help="A claim of the session; V may be JSON.",
 )
 def command(subject: str, claims: tuple[str, ...]) -> None:
     """Print a login assertion of the development issuer, and nothing else. It is good for five minutes, once.
@@ -30,12 +37,16 @@ def command(subject: str, claims: tuple[str, ...]) -> None:
         raise SettingsError(
             "TOKEN_LEDGER_DEVELOPMENT must be on for this command: elsewhere trusted issuers sign assertions"
         )
+    named = [_claim(one) for one in claims]
+    twice = sorted(name for name, count in Counter(name for name, _ in named).items() if count > 1)
+    if twice:
+        raise click.BadParameter(f"{twice[0]!r} is given twice", param_hint="--claim")
     try:
         told = sign_development_assertion(
             development_secret(settings),
             subject=subject,
             audience=settings.issuer,
-            claims=dict(_claim(one) for one in claims),
+            claims=dict(named),
             now=datetime.now(UTC),
             jti=secrets.token_hex(16),
         )
@@ -50,6 +61,6 @@ def _claim(text: str) -> tuple[str, Json]:
     if not separator or not name:
         raise click.BadParameter(f"{text!r} is not of the form name=value", param_hint="--claim")
     try:
-        return name, cast("Json", parse_json(value.encode(errors="surrogateescape")))
+        return name, cast("Json", parse_json(value.encode()))
     except StrictJsonError:
         return name, value

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import click
 
-from api.cli.output import console, table
+from api.cli.output import add_row, console, table
 from api.database import Database, service_connection
 from api.settings import Settings, load_settings
 from ledger import administrative, key_store
@@ -33,13 +33,20 @@ def list_keys(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_plain(one) for one in records], indent=2))
         return
-
+    if not records:
+        click.echo("there are no keys yet: the server makes them when it starts", err=True)
+        return
     columns = ("kind", "state", "kid", "algorithm", "created", "current since", "retiring since", "revoked")
     made = table(*columns, whole=frozenset({"kid"}))
     for one in records:
         times = (one.created_at, one.current_at, one.retiring_at, one.revoked_at)
-        made.add_row(
-            one.kind.value, one.state.value, one.kid, one.algorithm, *(_moment(time) or "-" for time in times)
+        add_row(
+            made,
+            one.kind.value,
+            one.state.value,
+            one.kid,
+            one.algorithm,
+            *(_moment(time) or "-" for time in times),
         )
     console().print(made)
 
@@ -58,14 +65,12 @@ def rotate(kind: str) -> None:
 
 
 async def _list(settings: Settings) -> list[KeyRecord]:
-
     with Database(settings) as database:
         async with service_connection(database.url) as connection:
             return await key_store.list_keys(connection)
 
 
 async def _rotate(settings: Settings, kind: str) -> Rotated:
-
     now = datetime.now(UTC)
     with Database(settings) as database:
         async with service_connection(database.url) as connection, connection.transaction():
@@ -107,5 +112,4 @@ def _plain(record: KeyRecord) -> dict[str, object]:
 
 
 def _moment(moment: datetime | None) -> str | None:
-
     return None if moment is None else timestamp(moment)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -58,13 +59,16 @@ def token_ledger() -> None:
 
 def main() -> None:
     """Run a command. Expected failures are one line on standard error and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal without these letters gets escapes, not a failure
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = token_ledger.main(prog_name="token-ledger", standalone_mode=False)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
-        sys.exit(USAGE_ERROR)
+        sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:  # whoever read the output has seen enough

@@ -1,4 +1,4 @@
-"""How commands write tables."""
+"""How commands write tables and text of unknown origin."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _PLAIN_WIDTH = 180
 """Where no terminal says how wide it is."""
@@ -23,3 +24,16 @@ def table(*columns: str, whole: frozenset[str] = frozenset(), title: str | None 
     for name in columns:
         made.add_column(name, no_wrap=name in whole, overflow="fold")
     return made
+
+
+def add_row(made: Table, *cells: str) -> None:
+    """Add cells as they stand: a label chosen by a caller is no markup and moves no cursor."""
+    made.add_row(*(Text(printable(cell)) for cell in cells))
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey, such as the start of an escape sequence, as its escape."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )

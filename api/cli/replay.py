@@ -12,11 +12,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import click
-from psycopg import AsyncConnection
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from api.database import Database, with_timeout
+from api.database import Database, unhurried_connection
 from api.settings import load_settings
 from projections.active_tokens.rebuild import Difference, count_families, rebuild
 
@@ -31,7 +30,9 @@ class _Replayed:
     families: int = 0
     events: int = 0
     seconds: float = 0
-    differences: list[Difference] = field(default_factory=list)
+    differences: int = 0
+    first: list[Difference] = field(default_factory=list)
+    """Of the differences, `_SHOWN` at the most: a view may be wholly wrong."""
 
 
 @click.command()
@@ -50,11 +51,11 @@ def command(projection: str, dry_run: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_summary(projection, replayed, dry_run=dry_run)))
     else:
-        for one in replayed.differences[:_SHOWN]:
+        for one in replayed.first:
             click.echo(_line(one))
         seconds = replayed.seconds
         rate = replayed.events / seconds if seconds else 0.0
-        outcome = f"{len(replayed.differences)} differences" if replayed.differences else "no difference"
+        outcome = f"{replayed.differences} differences" if replayed.differences else "no difference"
         mended = ", replaced by the rebuilt rows" if replayed.differences and not dry_run else ""
         click.echo(
             f"{projection}: {replayed.families} families, {replayed.events} events in {seconds:.1f} s "
@@ -65,13 +66,13 @@ def command(projection: str, dry_run: bool, as_json: bool) -> None:
 
 async def _replay(url: str, *, dry_run: bool) -> _Replayed:
     replayed, started = _Replayed(), time.monotonic()
-    async with await AsyncConnection.connect(with_timeout(url), autocommit=True) as connection:
-        await connection.execute("SET ROLE token_ledger_service")
+    async with unhurried_connection(url) as connection:
         with _progress(await count_families(connection)) as report:
             async for step in rebuild(connection, dry_run=dry_run):
                 replayed.families += step.families
                 replayed.events += step.events
-                replayed.differences += step.differences
+                replayed.differences += len(step.differences)
+                replayed.first += step.differences[: _SHOWN - len(replayed.first)]
                 report(replayed.families, replayed.events)
     replayed.seconds = time.monotonic() - started
     return replayed
@@ -129,8 +130,6 @@ def _summary(projection: str, replayed: _Replayed, *, dry_run: bool) -> dict[str
         "families": replayed.families,
         "events": replayed.events,
         "seconds": round(replayed.seconds, 3),
-        "differences": len(replayed.differences),
-        "first": [
-            {"family_id": str(one.family_id), "column": one.column} for one in replayed.differences[:_SHOWN]
-        ],
+        "differences": replayed.differences,
+        "first": [{"family_id": str(one.family_id), "column": one.column} for one in replayed.first],
     }

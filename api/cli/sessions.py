@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,8 +15,8 @@ import orjson
 from psycopg import AsyncConnection
 from rich.table import Table
 
-from api.cli.output import console, table
-from api.client_address import Network
+from api.cli.output import add_row, console, printable, table
+from api.cli.parameters import AddressOrNetwork, Moment, Text
 from api.database import Database, reader_connection
 from api.settings import load_settings
 from ledger.canonical import timestamp
@@ -34,33 +33,6 @@ _EVENTS_A_READ = 1000
 _Found = TypeVar("_Found")
 
 
-class _Moment(click.ParamType[datetime]):
-    """RFC 3339 with a zone."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
-            self.fail(f"{value!r} is not a time such as 2026-11-23T18:00:00Z", param, ctx)
-        return moment.astimezone(UTC)
-
-
-class _Network(click.ParamType[Network]):
-    """An address or a network."""
-
-    name = "network"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Network:
-        try:
-            return ip_network(value)
-        except ValueError:
-            self.fail(f"{value!r} is not an address or a network such as 203.0.113.0/24", param, ctx)
-
-
 @click.group()
 def command() -> None:
     """List sessions and show their history."""
@@ -68,14 +40,16 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--id", "ids", type=click.UUID, multiple=True, help="May be given several times.")
-@click.option("--subject")
-@click.option("--client-id")
-@click.option("--device-label", help="Exact.")
-@click.option("--ip-address", "network", type=_Network(), help="Of the last use: an address or a network.")
+@click.option("--subject", type=Text())
+@click.option("--client-id", type=Text())
+@click.option("--device-label", type=Text(), help="Exact.")
+@click.option(
+    "--ip-address", "network", type=AddressOrNetwork(), help="Of the last use: an address or a network."
+)
 @click.option("--status", type=click.Choice([one.value for one in SessionStatus]))
-@click.option("--created-before", type=_Moment(), help="Exclusive.")
-@click.option("--created-after", type=_Moment(), help="Inclusive.")
-@click.option("--last-used-before", type=_Moment(), help="Exclusive.")
+@click.option("--created-before", type=Moment(), help="Exclusive.")
+@click.option("--created-after", type=Moment(), help="Inclusive.")
+@click.option("--last-used-before", type=Moment(), help="Exclusive.")
 @click.option("--first", type=click.IntRange(1, 500), default=50, show_default=True)
 @click.option("--after", type=click.UUID, help="The last id of the page before.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -93,8 +67,10 @@ def list_sessions(ids: tuple[UUID, ...], first: int, after: UUID | None, as_json
     if as_json:
         for one in page:
             click.echo(json.dumps(_plain(one)))
-    else:
+    elif page:
         console().print(_sessions_table(page))
+    else:
+        click.echo("no session is like that", err=True)
     if len(found) > first:
         click.echo(f"there are more: --after {page[-1].family_id}", err=True)
 
@@ -123,7 +99,7 @@ def show(session_id: UUID, as_json: bool) -> None:
         click.echo(json.dumps({**_plain(session), "events": [_plain_event(one) for one in events]}, indent=2))
     else:
         for name, value in _plain(session).items():
-            click.echo(f"{name:>20}  {'-' if value is None else value}")
+            click.echo(f"{name:>20}  {'-' if value is None else printable(str(value))}")
         console().print(_timeline_table(events))
 
 
@@ -134,7 +110,8 @@ def _timeline_table(events: list[RecordedEvent]) -> Table:
     for one in events:
         personal = one.personal_data
         address, agent = (personal.address, personal.user_agent) if personal else (None, None)
-        made.add_row(
+        add_row(
+            made,
             str(one.version),
             one.type_name,
             timestamp(one.occurred_at),
@@ -176,7 +153,8 @@ def _sessions_table(sessions: list[Session]) -> Table:
     columns = ("id", "subject", "client", "status", "created", "last used", "address", "device", "ended")
     made = table(*columns, whole=frozenset({"id"}))
     for one in sessions:
-        made.add_row(
+        add_row(
+            made,
             str(one.family_id),
             one.subject,
             one.client_id,

@@ -6,8 +6,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from api.embedded_watchdog import is_alive, postmaster
 from tests.cli.command_line import SECRET_KEY, CommandLine, eventually, with_password
@@ -19,6 +23,16 @@ def bare(tmp_path: Path) -> CommandLine:
     return CommandLine(
         environ={"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}, directory=tmp_path
     )
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
+    """A database of the test's own in which nothing is."""
+    name = f"token_ledger_test_{uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as maintenance:
+        maintenance.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield make_conninfo(server_url, dbname=name)
+        maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

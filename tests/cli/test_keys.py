@@ -1,0 +1,104 @@
+"""`token-ledger keys`: shown without private parts; rotated while a server goes on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jwt
+import psycopg
+
+from tests.cli.command_line import OTHER_SECRET_KEY, SECRET_KEY, CommandLine, eventually
+
+
+def listed(command_line: CommandLine) -> list[Any]:
+    """The keys as `keys list --json` shows them."""
+    found = json.loads(command_line.answer("keys", "list", "--json"))
+    assert isinstance(found, list)
+    return found
+
+
+def kids(command_line: CommandLine, kind: str) -> dict[str, str]:
+    """The keys of a kind by their states; retiring ones with their kid."""
+    return {
+        one["state"] if one["state"] != "retiring" else one["kid"]: one["kid"]
+        for one in listed(command_line)
+        if one["kind"] == kind
+    }
+
+
+def test_both_kinds_rotate_while_a_server_goes_on_and_what_they_made_stays_good(
+    command_line: CommandLine, database_url: str
+) -> None:
+    with command_line.serving() as running:
+        pair = running.login()
+        for kind in ("access", "refresh"):
+            before = kids(command_line, kind)
+            told = command_line.answer("keys", "rotate", "--kind", kind)
+            after = kids(command_line, kind)
+            assert after["current"] == before["next"]
+            assert after[before["current"]] == before["current"]
+            assert told == (
+                f"{kind}: {after['current']} replaces {before['current']}; next is {after['next']}\n"
+            )
+            assert recorded(database_url)[-1] == {
+                "kind": kind,
+                "key_id": after["current"],
+                "replaced_key_id": before["current"],
+                "next_key_id": after["next"],
+            }
+        assert running.me(pair["accessToken"]) == "ada"
+        second = running.refresh(pair["refreshToken"])
+        assert second["outcome"] == "ROTATED"
+        current = kids(command_line, "access")["current"]
+        eventually(lambda: kid_of(running.login()["accessToken"]) == current)
+        assert running.me(pair["accessToken"]) == "ada"
+        assert running.refresh(second["refreshToken"])["outcome"] == "ROTATED"
+
+
+def recorded(database_url: str) -> list[Any]:
+    """The payloads of the events SigningKeyRotated, all by an operator."""
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT payload, actor FROM events WHERE type = 'SigningKeyRotated' ORDER BY position"
+        ).fetchall()
+    assert {actor for _, actor in rows} == {"operator"}
+    return [json.loads(payload) for payload, _ in rows]
+
+
+def kid_of(access_token: str) -> str:
+    """The key that signed it."""
+    return str(jwt.get_unverified_header(access_token)["kid"])
+
+
+def test_a_list_has_no_private_part(command_line: CommandLine, database_url: str) -> None:
+    told = command_line.run("keys", "list")
+    assert (told.status, told.out) == (0, "")
+    assert told.err == "there are no keys yet: the server makes them when it starts\n"
+    with command_line.serving():
+        pass
+    with psycopg.connect(database_url) as connection:
+        sealed = [row[0] for row in connection.execute("SELECT sealed_private FROM keys")]
+    shown = command_line.answer("keys", "list")
+    in_full = command_line.answer("keys", "list", "--json")
+    assert len(sealed) == 6
+    for one in listed(command_line):
+        assert one["kid"] in shown
+        assert set(one["public_jwk"] or {}) <= {"kty", "crv", "x", "y", "n", "e", "alg", "use", "kid"}
+    for private in sealed:
+        assert private.hex() not in shown + in_full
+        assert str(private) not in shown + in_full
+
+
+def test_another_secret_key_rotates_nothing(command_line: CommandLine) -> None:
+    with command_line.serving():
+        pass
+    before = listed(command_line)
+    told = command_line.given(SECRET_KEY=OTHER_SECRET_KEY).refusal("keys", "rotate", "--kind", "access")
+    assert told.startswith("TOKEN_LEDGER_SECRET_KEY does not open the keys of this database")
+    assert listed(command_line) == before
+    both = command_line.given(SECRET_KEY=f"{OTHER_SECRET_KEY},{SECRET_KEY}")
+    assert both.answer("keys", "rotate", "--kind", "access").startswith("access: ")
+    assert (
+        command_line.given(SECRET_KEY=OTHER_SECRET_KEY).run("keys", "rotate", "--kind", "access").status == 0
+    )
