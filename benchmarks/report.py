@@ -24,7 +24,7 @@ _QUIET_BELOW_CORES = 0.2
 def print_rows(console: Console, lines: Sequence[Line], table: Sequence[Row]) -> None:
     """The rows beneath the line that they are compared with."""
     shown = Table(title="Refreshes over GraphQL and the line of pgbench, same server, same run")
-    shown.add_column("processes ×\nconnections", no_wrap=True)
+    shown.add_column("processes x\nconnections", no_wrap=True)
     for name in ("per second", "rounds", "of the\nline", "p50 ms", "p99 ms"):
         shown.add_column(name, justify="right", no_wrap=True)
     for name in ("server", "PostgreSQL", "generator"):
@@ -47,7 +47,7 @@ def print_rows(console: Console, lines: Sequence[Line], table: Sequence[Row]) ->
     )
     for row in table:
         shown.add_row(
-            f"{row.processes} × {row.connections}",
+            f"{row.processes} x {row.connections}",
             f"{row.per_second:,.0f}",
             " ".join(f"{run.per_second:,.0f}" for run in row.runs),
             f"{row.ratio:.3f}",
