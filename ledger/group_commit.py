@@ -29,6 +29,8 @@ from ledger.stores import FamilyView
 _BUSY = (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected, errors.SerializationFailure)
 _GONE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
 _RETRY_EVERY_SECONDS = 0.05
+_CONNECTION_WITHIN_SECONDS = 0.5
+"""Then the pool is asked again: only who asks makes it try a database anew that was away."""
 _QUIET_ROUNDS = 2
 
 
@@ -171,7 +173,7 @@ class GroupCommit:
             try:
                 async with (
                     asyncio.timeout_at(deadline),
-                    self._pool.connection(timeout=max(0.0, deadline - loop.time())) as connection,
+                    self._pool.connection(timeout=_CONNECTION_WITHIN_SECONDS) as connection,
                 ):
                     await batch.execute(connection)
                 return _tell_all(waiting, batch.results)
@@ -212,7 +214,7 @@ class GroupCommit:
             async with asyncio.timeout_at(deadline):
                 while True:
                     with suppress(*_GONE):
-                        async with self._pool.connection() as connection:
+                        async with self._pool.connection(timeout=_CONNECTION_WITHIN_SECONDS) as connection:
                             if not await _in_progress(connection, batch.transaction_id):
                                 return await _is_stored(connection, event)
                     await asyncio.sleep(_RETRY_EVERY_SECONDS)
