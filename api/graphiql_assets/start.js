@@ -43,7 +43,13 @@ async function fetcher(params, options) {
     },
     body: JSON.stringify(params),
   });
-  return answer.json();
+  const text = await answer.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A proxy's page, or nothing: GraphiQL shows where parsing broke, which helps nobody.
+    return { errors: [{ message: `The server answered ${answer.status}, and not with JSON.` }] };
+  }
 }
 
 ReactDOM.createRoot(document.getElementById("graphiql")).render(
