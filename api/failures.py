@@ -13,8 +13,6 @@ from api.redaction import redacted
 from api.settings import SettingsError
 from api.worker import PortTakenError
 from ledger.clients import ClientConflictError
-from ledger.event_codec import UnknownEventError
-from ledger.evolve import BrokenStreamError
 from ledger.key_sealing import KeySealingError
 from ledger.key_store import KeyStoreError
 
@@ -26,8 +24,6 @@ _EXPECTED = (
     PortTakenError,
     KeyStoreError,
     ClientConflictError,
-    BrokenStreamError,
-    UnknownEventError,
 )
 
 

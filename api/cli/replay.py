@@ -17,6 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from api.database import Database, unhurried_connection
 from api.settings import load_settings
+from ledger.event_codec import UnknownEventError
+from ledger.evolve import BrokenStreamError
 from projections.active_tokens.rebuild import Difference, count_families, rebuild
 
 _SHOWN = 100
@@ -44,10 +46,14 @@ class _Replayed:
 def command(projection: str, dry_run: bool, as_json: bool) -> None:
     """Rebuild a view from the events alone and compare it with the live one, field by field.
 
-    The server may go on meanwhile. Without --dry-run rows that differ are replaced by the rebuilt ones.
+    The server may go on meanwhile. Without --dry-run rows that differ are replaced by the rebuilt ones. Exit
+    status 1, too, where there are events that no decision can have made.
     """
     with Database(load_settings(os.environ)) as database:
-        replayed = asyncio.run(_replay(database.url, dry_run=dry_run))
+        try:
+            replayed = asyncio.run(_replay(database.url, dry_run=dry_run))
+        except (BrokenStreamError, UnknownEventError) as error:
+            raise click.ClickException(f"the events cannot be replayed: {error}") from None
     if as_json:
         click.echo(json.dumps(_summary(projection, replayed, dry_run=dry_run)))
     else:
