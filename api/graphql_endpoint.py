@@ -267,25 +267,20 @@ async def _body(head: RequestHead, receive: Receive) -> bytes:
     announced = (head.content_length or "").lstrip("0")
     if len(announced) > len(str(MAXIMUM_BODY)) or (announced.isdecimal() and int(announced) > MAXIMUM_BODY):
         raise _too_large()
-    message = await _received(receive)
-    if not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > MAXIMUM_BODY:
-            raise _too_large()
-        return body
-    chunks = [message.get("body", b"")]
-    size = len(chunks[0])
+    chunks: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(_BODY_WITHIN_SECONDS):
-            while message.get("more_body"):
+            while True:
                 message = await _received(receive)
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > MAXIMUM_BODY:
                     raise _too_large()
+                if not message.get("more_body"):
+                    return b"".join(chunks)
     except TimeoutError:
         raise RequestRefusedError(408, "REQUEST_TIMEOUT", "The body did not arrive in time.") from None
-    return b"".join(chunks)
 
 
 async def _received(receive: Receive) -> Message:

@@ -49,5 +49,5 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> RequestHead:
         elif name == b"x-forwarded-for":
             head.forwarded_for.append(value.decode("latin-1"))
     if head.user_agent is not None:
-        head.user_agent = head.user_agent[:LONGEST_USER_AGENT] or None
+        head.user_agent = head.user_agent.replace("\x00", "")[:LONGEST_USER_AGENT] or None
     return head

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -165,6 +166,38 @@ async def test_a_strange_announced_length_is_no_error_of_ours(server: Server, an
 async def test_a_body_in_pieces_is_put_together(server: Server) -> None:
     answer = await server.http.send("POST", "/graphql", headers=JSON, chunks=[b"", QUERY[:7], QUERY[7:]])
     assert answer.json == HELLO
+
+
+@pytest.mark.parametrize("sent", [[], [QUERY[:7]]], ids=["nothing", "a part"])
+async def test_a_body_that_does_not_arrive_is_not_waited_for(
+    server: Server, monkeypatch: pytest.MonkeyPatch, sent: list[bytes]
+) -> None:
+    monkeypatch.setattr("api.graphql_endpoint._BODY_WITHIN_SECONDS", 0.05)
+    answers: list[Any] = []
+
+    async def receive() -> Any:
+        if not sent:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": sent.pop(), "more_body": True}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/graphql",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    await server.application(scope, receive, send)
+    assert answers[0]["status"] == 408
+
+
+async def test_a_strange_user_agent_is_kept_harmlessly(server: Server) -> None:
+    for agent in ("\x00", "a\x00b", "\xff\xfe", "x" * 5000, "\x1b[2J"):
+        server.http.user_agent = agent
+        pair = await server.login()
+        assert (await server.refresh(pair["refreshToken"]))["outcome"] == "ROTATED"
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD"])
