@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 import psycopg
+import structlog
 from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -22,6 +23,8 @@ from ledger.key_sealing import SecretKey
 from ledger.signing_algorithm import SigningAlgorithm
 
 _CONNECT_TIMEOUT_SECONDS = 4
+
+_log = structlog.get_logger("token_ledger")
 
 
 class DatabaseError(Exception):
@@ -62,7 +65,11 @@ class Database:
     @property
     def watch(self) -> Callable[[], None] | None:
         """To be called now and then, starts the embedded PostgreSQL when it died; None: nothing to do."""
-        return None if self._embedded is None else self._embedded.keep_running
+        return None if self._embedded is None else self._look_after
+
+    def _look_after(self) -> None:
+        if self._embedded is not None and self._embedded.keep_running():
+            _log.warning("the embedded PostgreSQL had died and was started again")
 
     def __enter__(self) -> Database:
         if self._embedded is not None:

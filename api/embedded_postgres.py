@@ -109,15 +109,18 @@ class EmbeddedPostgres:
         self.close()
         self._users = users
 
-    def keep_running(self) -> None:
-        """Start the server and its watchdog again if they died. Two system calls where all is well.
+    def keep_running(self) -> bool:
+        """Start the server and its watchdog again if they died; gives whether the server was started here.
+
+        Two system calls where all is well.
 
         Raises:
             EmbeddedPostgresError: it does not start.
         """
-        if not self._answers() or not self._is_watched():
-            with self._booting():
-                self._see_that_it_runs()
+        if self._answers() and self._is_watched():
+            return False
+        with self._booting():
+            return self._see_that_it_runs()
 
     def close(self) -> None:
         """Use it no longer; the server stops soon if nobody else does."""
@@ -150,15 +153,18 @@ class EmbeddedPostgres:
         finally:
             os.close(boot)
 
-    def _see_that_it_runs(self) -> None:
+    def _see_that_it_runs(self) -> bool:
+        """Gives whether it had to be started."""
         self._account.own(self._home)
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
         self._check_version()
         self._watch()  # first, so that a server is stopped, too, whose starter is killed meanwhile
-        if not self._answers():
-            self._start_server()
-            self._see_that_the_database_exists()
+        if self._answers():
+            return False
+        self._start_server()
+        self._see_that_the_database_exists()
+        return True
 
     def _initialise(self) -> None:
         """Make the data directory beside its place, so that an attempt cut short leaves no half of one."""

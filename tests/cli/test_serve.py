@@ -116,9 +116,8 @@ def test_two_workers_share_a_port_and_one_that_is_killed_is_replaced_while_the_o
             seen = going_on.result()
         assert seen.count(200) > len(seen) / 2  # a connection that the killed one had taken is lost
         assert running.refresh(first["refreshToken"])["outcome"] == "ROTATED"
-        assert [line["event"] for line in running.log() if line["level"] == "warning"] == [
-            "a worker died and was replaced"
-        ]
+        (told,) = [line for line in running.log() if line["event"] == "a worker died and was replaced"]
+        assert (told["level"], told["worker"], told["status"]) == ("warning", killed, -signal.SIGKILL)
         running.process.terminate()
         assert running.process.wait(timeout=10) == 0
         assert not any(is_alive(one) for one in before)

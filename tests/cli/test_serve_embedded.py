@@ -68,6 +68,9 @@ def test_a_database_that_is_killed_comes_back_and_ends_with_a_parent_that_is_kil
         assert running.me(second["accessToken"]) == "ada"
         server = server_of(embedded)
         assert server != killed
+        assert "the embedded PostgreSQL had died and was started again" in [
+            line["event"] for line in running.log()
+        ]
         eventually(lambda: len(running.workers()) == 2)
         workers = running.workers()
         running.process.kill()

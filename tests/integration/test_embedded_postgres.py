@@ -25,13 +25,14 @@ pytestmark = pytest.mark.embedded_only
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 USER = f"""
-import sys, time
+import sys
 from pathlib import Path
 from api.embedded_postgres import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]), configuration={FAST!r})
 server.start()
 print("started", flush=True)
-time.sleep(60)
+for _ in sys.stdin:
+    print(server.keep_running(), flush=True)
 """
 
 
@@ -52,7 +53,11 @@ def start(directory: Path) -> EmbeddedPostgres:
 def user_process(directory: Path) -> subprocess.Popen[str]:
     """Another process that uses the server and does nothing else."""
     return subprocess.Popen(
-        [sys.executable, "-c", USER, str(directory)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+        [sys.executable, "-c", USER, str(directory)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path.cwd(),
     )
 
 
@@ -64,8 +69,9 @@ def started(process: subprocess.Popen[str]) -> None:
 def kill(process: subprocess.Popen[str]) -> None:
     process.kill()
     process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        pipe.close()
 
 
 def eventually(condition: Callable[[], bool], *, seconds: float = 15) -> None:
@@ -141,6 +147,49 @@ def test_a_server_that_was_killed_is_started_again(directory: Path) -> None:
         server.keep_running()
         assert ask(server.url, "SELECT 1") == 1
     eventually(lambda: stopped(directory))
+
+
+def test_of_all_that_look_after_a_killed_server_at_once_one_starts_it(directory: Path) -> None:
+    users = [user_process(directory) for _ in range(4)]
+    for one in users:
+        started(one)
+    killed = server_of(directory)
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: not is_alive(killed))
+    for one in users:
+        assert one.stdin is not None
+        one.stdin.write("look after it\n")
+        one.stdin.flush()
+    told = [one.stdout.readline() for one in users if one.stdout is not None]
+    assert sorted(told) == ["False\n", "False\n", "False\n", "True\n"]
+    with start(directory) as mine:
+        assert ask(mine.url, "SELECT 1") == 1
+    for one in users:
+        kill(one)
+    eventually(lambda: stopped(directory))
+
+
+def test_a_server_that_has_its_files_is_ready_within_a_second(directory: Path) -> None:
+    start(directory).close()
+    fastest = 60.0
+    for _ in range(3):
+        eventually(lambda: stopped(directory))
+        before = time.monotonic()
+        with start(directory) as server:
+            assert ask(server.url, "SELECT 1") == 1
+            fastest = min(fastest, time.monotonic() - before)
+    assert fastest < 1
+
+
+def test_a_log_that_has_grown_large_is_begun_anew(directory: Path) -> None:
+    start(directory).close()
+    eventually(lambda: stopped(directory))
+    log = directory / "server.log"
+    with log.open("a") as file:
+        file.truncate(9 * 1024 * 1024)
+    with start(directory):
+        assert log.stat().st_size < 64 * 1024
+        assert "ready to accept connections" in log.read_text()
 
 
 def test_a_watchdog_that_was_killed_is_replaced(directory: Path) -> None:
