@@ -72,7 +72,7 @@ def durable_postgres() -> Iterator[BenchmarkDatabase]:
     """A new server, until the block ends."""
     BUILD.mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="pg-", dir=BUILD))
-    home = directory
+    home, process = directory, None
     try:
         with EmbeddedPostgres(directory, configuration=_SETTINGS) as server:
             with psycopg.connect(server.url) as connection:
@@ -81,9 +81,9 @@ def durable_postgres() -> Iterator[BenchmarkDatabase]:
             data, process = Path(row[0]), int(row[1])
             home = data.parent  # as another user it is elsewhere
             yield BenchmarkDatabase(server.url, process, data)
-        while is_alive(process):
-            time.sleep(0.02)
     finally:
+        while process is not None and is_alive(process):
+            time.sleep(0.02)
         shutil.rmtree(home, ignore_errors=True)
         shutil.rmtree(directory, ignore_errors=True)
 
