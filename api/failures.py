@@ -8,10 +8,10 @@ from psycopg_pool import PoolTimeout
 
 from api.database import DatabaseError
 from api.embedded_postgres import EmbeddedPostgresError
+from api.listener import PortTakenError
 from api.migrator import MigrationError
 from api.redaction import redacted
 from api.settings import SettingsError
-from api.worker import PortTakenError
 from ledger.clients import ClientConflictError
 from ledger.key_sealing import KeySealingError
 from ledger.key_store import KeyStoreError

@@ -26,10 +26,6 @@ GRACEFUL_SECONDS = 6
 """How long requests that run may take to end after SIGTERM: a command is answered within 4.5, yes or no."""
 
 
-class PortTakenError(Exception):
-    """The address cannot be listened on; one line."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFactory:
     """Makes the application of a worker; it is sent to the worker's process as it is."""
@@ -86,34 +82,6 @@ async def _tell_cut_off(send: Any) -> None:
         headers = [(b"retry-after", b"1"), (b"connection", b"close"), (b"content-length", b"0")]
         await send({"type": "http.response.start", "status": 503, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        PortTakenError: the port is taken, or the address is not of this machine.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        with suppress(OSError):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no name of a host"
-        raise PortTakenError(
-            f"cannot listen on {host} port {port} ({reason}): give another --host or --port"
-        ) from None
-    listener.set_inheritable(True)
-    return listener
-
-
-def address_of(settings: Settings) -> str:
-    """The URL of the server on this machine."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
 
 
 def run(

@@ -28,9 +28,10 @@ from api.cli.output import add_row, console, table
 from api.cli.sessions import gist
 from api.database import Database, prepare, service_connection
 from api.development_issuer import development_secret, sign_development_assertion
+from api.listener import address_of, listen
 from api.log import configure_logging
 from api.settings import Settings, load_settings
-from api.worker import address_of, listen, server_config
+from api.worker import server_config
 from ledger import clients
 
 CLIENT = "demo"

@@ -12,9 +12,10 @@ import structlog
 
 from api.application import issuers_of
 from api.database import Database, prepare
+from api.listener import address_of, listen
 from api.log import configure_logging
 from api.settings import load_settings
-from api.worker import address_of, listen, run
+from api.worker import run
 
 _log = structlog.get_logger("token_ledger")
 
