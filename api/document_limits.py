@@ -22,7 +22,11 @@ from graphql import (
 
 MAXIMUM_TOKENS = 2_000
 MAXIMUM_FIELDS = 300
-"""In the whole document; validation compares fields in pairs."""
+"""In the whole document; validation compares fields of the same name in pairs."""
+MAXIMUM_SELECTION_SETS = 60
+"""Fields that have fields; comparing a pair of them compares all that is below."""
+MAXIMUM_SPREADS = 50
+"""Fragments that are used; they are compared in pairs too."""
 MAXIMUM_DEPTH = 15
 """Fields within fields; the introspection query of the usual tools has 14."""
 MAXIMUM_ALIASES = 30
@@ -30,6 +34,7 @@ MAXIMUM_DIRECTIVES = 20
 MAXIMUM_ROOT_FIELDS = 20
 MAXIMUM_NODES = 5_000
 LARGEST_PAGE = 500
+_LONGEST_NUMBER = 20
 TOKEN_MUTATIONS = frozenset({"login", "refresh", "logout"})
 """At most one of them an operation, so that aliases cannot outrun a limiter."""
 
@@ -53,6 +58,8 @@ class RootField:
 @dataclass(slots=True)
 class _Count:
     fields: int = 0
+    selection_sets: int = 0
+    spreads: int = 0
     aliases: int = 0
     directives: int = 0
     depths: dict[str, int] = field(default_factory=dict)
@@ -71,6 +78,8 @@ def check_document(document: DocumentNode, operation: OperationDefinitionNode) -
         _count(definition.selection_set, count)
     for counted, maximum, name in (
         (count.fields, MAXIMUM_FIELDS, "fields"),
+        (count.selection_sets, MAXIMUM_SELECTION_SETS, "fields that have fields"),
+        (count.spreads, MAXIMUM_SPREADS, "uses of fragments"),
         (count.aliases, MAXIMUM_ALIASES, "aliases"),
         (count.directives, MAXIMUM_DIRECTIVES, "directives"),
     ):
@@ -122,6 +131,8 @@ def node_counter(
             value = variables.get(name, defaults.get(name, default))
         elif first is not None:
             value = _number(first)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # as it is coerced: 500.0 is 500
         if value is not None and type(value) is not int:
             return default  # of another type: it is refused when it is coerced
         if value is None or not 1 <= value <= LARGEST_PAGE:
@@ -159,7 +170,9 @@ def _count(selection_set: SelectionSetNode, count: _Count) -> None:
         count.directives += len(selection.directives or ())
         if isinstance(selection, FieldNode):
             count.fields += 1
+            count.selection_sets += selection.selection_set is not None
             count.aliases += selection.alias is not None
+        count.spreads += isinstance(selection, FragmentSpreadNode)
 
 
 def _depth(
@@ -239,4 +252,7 @@ def _selections(selection_set: SelectionSetNode) -> Iterator[SelectionNode]:
 
 
 def _number(value: object) -> int | None:
-    return int(value.value) if isinstance(value, IntValueNode) else None
+    """The value of a literal; of one that is too long to be a page, one that is too large."""
+    if not isinstance(value, IntValueNode):
+        return None
+    return int(value.value) if len(value.value) <= _LONGEST_NUMBER else 10**_LONGEST_NUMBER
