@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,9 +33,12 @@ from api.graphql.direct_execution import Direct, compile_operation
 from api.graphql_params import RequestRefusedError
 from api.redaction import redacted
 
-_KEPT = 500
-_LONGEST_KEPT = 8_192
+KEPT_CHARACTERS = 256 * 1024
+"""Of all documents that are kept; a prepared one takes some 250 bytes for each of its characters."""
+LONGEST_KEPT = 8_192
 _ERRORS_TOLD = 5
+_LONG_WORD = re.compile(r"[\w-]{32,}")
+"""No name of the schema is as long; a part of a token may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Operations:
         self._pages = page_sizes(schema)
         self._rules = [*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,))]
         self._hide_suggestions = not introspection
-        self._kept: OrderedDict[tuple[str, str | None], PreparedOperation] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str | None], PreparedOperation] = OrderedDict()  # by last use
+        self._kept_characters = 0
 
     def prepare(self, query: str, operation_name: str | None) -> PreparedOperation:
         """The operation of that name, or the only one.
@@ -71,12 +76,15 @@ class Operations:
         key = query, operation_name
         kept = self._kept.get(key)
         if kept is not None:
+            self._kept.move_to_end(key)
             return kept
         prepared = self._prepare(query, operation_name)
-        if len(query) <= _LONGEST_KEPT:
-            while len(self._kept) >= _KEPT:
-                self._kept.popitem(last=False)
+        if len(query) <= LONGEST_KEPT:
             self._kept[key] = prepared
+            self._kept_characters += len(query)
+            while self._kept_characters > KEPT_CHARACTERS:
+                (forgotten, _), _ = self._kept.popitem(last=False)
+                self._kept_characters -= len(forgotten)
         return prepared
 
     def _prepare(self, query: str, operation_name: str | None) -> PreparedOperation:
@@ -138,6 +146,6 @@ def _told(error: GraphQLError) -> dict[str, object]:
     """What the caller is told. The library's text may repeat literals of the document, secrets among them."""
     locations: Sequence[SourceLocation] = error.locations or ()
     return {
-        "message": redacted(error.message)[:500],
+        "message": _LONG_WORD.sub("…", redacted(error.message))[:500],
         "locations": [{"line": one.line, "column": one.column} for one in locations],
     }
