@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_PLAIN_WIDTH = 180
-"""Where no terminal says how wide it is."""
+_NARROWEST = 180
+"""A narrower terminal wraps whole lines itself, which reads better than cells cut into columns of letters."""
 
 
 def console() -> Console:
     """For standard output."""
-    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    made = Console(highlight=False)
+    made.width = max(made.width, _NARROWEST)
+    return made
 
 
 def table(*columns: str, whole: frozenset[str] = frozenset(), title: str | None = None) -> Table:

@@ -158,6 +158,15 @@ def test_the_table_shows_labels_as_they_stand_and_obeys_none(
     assert "[/red]" in table
 
 
+def test_a_session_is_one_line_of_the_table_in_a_narrow_terminal_too(
+    production: CommandLine, recorded: Recorded
+) -> None:
+    table = production.beside(COLUMNS="60").answer("sessions", "list")
+    (line,) = [one for one in table.splitlines() if recorded.ids["laptop"] in one]
+    opened = recorded.opened_at["laptop"].strftime("%Y-%m-%d %H:%M:%SZ")
+    assert all(told in line for told in ("ada", "web", "active", opened, "192.0.2.7", "laptop"))
+
+
 def test_an_empty_list_says_so(production: CommandLine) -> None:
     done = production.run("sessions", "list")
     assert (done.status, done.out, done.err) == (0, "", "no session is like that\n")
