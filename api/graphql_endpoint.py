@@ -34,6 +34,7 @@ from api.graphql_params import (
 from api.jwks_url import IssuerUnavailableError
 from api.media_type import MediaType, answer_media_type
 from api.prepared_operation import Operations, PreparedOperation
+from api.request_deadline import RequestDeadline
 from api.request_head import RequestHead, read_head
 from api.user_agent import user_agent_family
 from ledger.group_commit import UnavailableError
@@ -54,6 +55,8 @@ _UNAVAILABLE = (
     PoolClosed,
 )
 _BODY_WITHIN_SECONDS = 15
+_ANSWERED_WITHIN_SECONDS = 4.8
+"""From the last byte of the body on. A command that waits for the database gives up a little earlier."""
 _RETRY_AFTER_SECONDS = 1
 _PARTIAL = 294
 """Status of an answer with errors, GraphQL over HTTP section 6.4.2."""
@@ -106,8 +109,14 @@ class GraphQLEndpoint:
             await _send(send, _Answer(200, self._page, PAGE_HEADERS), b"text/html; charset=utf-8", ())
             return
         media_type = answer_media_type(head.accept)
+
+        async def reply(answer: _Answer) -> None:
+            content_type = (media_type or MediaType.GRAPHQL_RESPONSE).value.encode() + b"; charset=utf-8"
+            await _send(send, answer, content_type, self._common_headers(head, request_id))
+
+        deadline = RequestDeadline(lambda: reply(_unavailable(_TOO_LATE, request_id)))
         try:
-            answer = await self._answer(scope, receive, head, media_type, request_id)
+            answer = await self._answer(scope, receive, head, media_type, request_id, deadline)
         except RequestRefusedError as refused:
             answer = _refusal(refused, request_id)
         except UnauthenticatedError as error:
@@ -119,12 +128,15 @@ class GraphQLEndpoint:
         except Exception:  # noqa: BLE001 - whatever it is, the caller is told no more than the request id
             _log.exception("internal error", request_id=str(request_id))
             answer = _internal(media_type, request_id)
-        await _send(
-            send,
-            answer,
-            (media_type or MediaType.GRAPHQL_RESPONSE).value.encode() + b"; charset=utf-8",
-            self._common_headers(head, request_id),
-        )
+        except asyncio.CancelledError:
+            if not deadline.passed:
+                raise
+        finally:
+            deadline.stop()
+        if deadline.passed:
+            await deadline.answered()
+        else:
+            await reply(answer)
 
     async def _answer(
         self,
@@ -133,6 +145,7 @@ class GraphQLEndpoint:
         head: RequestHead,
         media_type: MediaType | None,
         request_id: UUID,
+        deadline: RequestDeadline,
     ) -> _Answer:
         method = scope["method"]
         if method == "OPTIONS":
@@ -147,6 +160,7 @@ class GraphQLEndpoint:
             params = params_of_body(head.content_type, await _body(head, receive))
         else:
             params = params_of_query_string(scope["query_string"])
+        deadline.start(_ANSWERED_WITHIN_SECONDS)
         prepared = self._operations.prepare(params.query, params.operation_name)
         if method == "GET" and prepared.operation.operation is not OperationType.QUERY:
             raise _not_allowed("A mutation needs POST.", "POST")
@@ -248,6 +262,7 @@ class GraphQLEndpoint:
         )
 
 
+_TOO_LATE = UnavailableError("the request took too long")
 _CHALLENGE = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
 _RETRY = ((b"retry-after", str(_RETRY_AFTER_SECONDS).encode()),)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ class Http:
     application: Any
     address: str = "192.0.2.7"
     user_agent: str = BROWSER
-    requests: list[bytes] = field(default_factory=list)
+    unended: set[asyncio.Future[None]] = field(default_factory=set)
+    """Requests that were answered and go on, as one that waits for a statement to be cancelled."""
 
     async def send(
         self,
@@ -61,6 +63,7 @@ class Http:
         pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
         waiting = list(chunks if chunks is not None else [body])
         sent: list[Any] = []
+        complete = asyncio.Event()
 
         async def receive() -> Any:
             if not waiting:
@@ -70,6 +73,8 @@ class Http:
 
         async def send(message: Any) -> None:
             sent.append(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                complete.set()
 
         scope = {
             "type": "http",
@@ -85,7 +90,15 @@ class Http:
             "client": (self.address, 40000),
             "server": ("127.0.0.1", 8000),
         }
-        await self.application(scope, receive, send)
+        running = asyncio.ensure_future(self.application(scope, receive, send))
+        answered = asyncio.ensure_future(complete.wait())
+        await asyncio.wait({running, answered}, return_when=asyncio.FIRST_COMPLETED)
+        answered.cancel()
+        if running.done():
+            running.result()
+        else:
+            self.unended.add(running)
+            running.add_done_callback(self.unended.discard)
         start = sent[0]
         return Answer(
             status=start["status"],
