@@ -99,8 +99,6 @@ def run(
     if workers == 1:
         application = Application(settings, url, watch_database=watch_database)
         server = Server(server_config(lambda: Worker(application, parent=None), workers=1))
-        for number in (signal.SIGTERM, signal.SIGINT):  # the server raises them again once it has ended
-            signal.signal(number, signal.SIG_IGN)
         server.run([listener])
         return server.started
     factory = WorkerFactory(settings=settings, url=url, workers=workers, parent=os.getpid())

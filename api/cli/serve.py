@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from datetime import UTC, datetime
 
@@ -32,6 +33,8 @@ def command(host: str, port: int, workers: int) -> None:
     In development (the default with the embedded database on a loopback address) the schema is migrated and
     keys are made first; else `token-ledger migrate` comes before.
     """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     load_settings(os.environ, host=host, port=port)  # what is wrong with them is told before a port is taken
     listener = listen(host, port)
     settings = load_settings(os.environ, host=host, port=listener.getsockname()[1])
@@ -50,3 +53,8 @@ def command(host: str, port: int, workers: int) -> None:
         )
         came_up = run(settings, database.url, listener, workers=workers, watch_database=database.watch)
     sys.exit(0 if came_up else 1)
+
+
+def _end(*_: object) -> None:
+    """Obey a signal that comes before the server takes it, or that the server raises again once it has ended."""
+    sys.exit(0)

@@ -11,29 +11,29 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from api.embedded_watchdog import is_alive
 from tests.cli.command_line import CommandLine, Running, eventually
 
 
 @contextmanager
-def events_locked(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Nothing can be recorded meanwhile."""
+def locked(database_url: str, table: str = "events") -> Iterator[None]:
+    """Nothing can be written to the table meanwhile."""
     with psycopg.connect(database_url) as connection:
-        connection.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
-        yield connection
+        connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(table)))
+        yield
 
 
-def is_waited_for(database_url: str) -> bool:
-    """Whether a statement waits for a lock on the events."""
+def is_waited_for(database_url: str, table: str = "events") -> bool:
+    """Whether a statement waits for the lock."""
     with psycopg.connect(database_url) as connection:
         row = connection.execute(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'events'::regclass)"
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = to_regclass(%s))", (table,)
         ).fetchone()
     return row == (True,)
 
@@ -54,7 +54,7 @@ def test_a_request_that_runs_is_answered_after_sigterm(
 ) -> None:
     with command_line.serving("--workers", workers) as running, ThreadPoolExecutor() as requests:
         first = running.login()
-        with events_locked(database_url):
+        with locked(database_url):
             answer = requests.submit(running.refresh, first["refreshToken"])
             eventually(lambda: is_waited_for(database_url))
             asked_at = time.monotonic()
@@ -70,7 +70,7 @@ def test_a_request_that_never_ends_does_not_keep_the_server_from_ending_within_t
 ) -> None:
     with command_line.serving("--workers", "2") as running, ThreadPoolExecutor() as requests:
         first = running.login()
-        with events_locked(database_url):
+        with locked(database_url):
             answer = requests.submit(running.refresh, first["refreshToken"])
             eventually(lambda: is_waited_for(database_url))
             asked_at = time.monotonic()
@@ -80,6 +80,20 @@ def test_a_request_that_never_ends_does_not_keep_the_server_from_ending_within_t
         with pytest.raises(OSError, match="503"):
             answer.result()
         assert took < 10
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_while_it_starts_ends_it_too(
+    command_line: CommandLine, database_url: str, workers: str
+) -> None:
+    with command_line.starting("--workers", workers) as running, locked(database_url, "keys"):
+        eventually(lambda: is_waited_for(database_url, "keys"), alive=running.process)
+        running.process.terminate()
+        assert running.process.wait(timeout=10) == 0
+    with command_line.starting("--workers", workers) as running:
+        eventually(lambda: "serving" in [line["event"] for line in running.log()], alive=running.process)
+        running.process.terminate()
+        assert running.process.wait(timeout=10) == 0
 
 
 def test_ctrl_c_ends_it_as_sigterm_does(command_line: CommandLine) -> None:
