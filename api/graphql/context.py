@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +19,10 @@ from api.cookies import SessionCookie
 from api.graphql.cursors import Cursors
 from api.origins import Origins
 from ledger.sessions import Caller, Sessions
+
+
+_CONNECTIONS = 2
+"""That one request uses at a time, so that many pages in one query keep nobody else waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,17 @@ class RequestContext:
     """The refresh token of the cookie."""
     viewer: Viewer | None = None
     set_cookie: str | None = None
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_CONNECTIONS))
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """A connection to read by.
+
+        Raises:
+            psycopg.OperationalError: there is none; a database that is gone, or too many that wait.
+        """
+        async with self._turns, self.services.pool.connection() as connection:
+            yield connection
 
     @property
     def request_id(self) -> str:

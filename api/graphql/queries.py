@@ -43,7 +43,7 @@ class Query:
         number = _version(version)
         if number is None:
             return None
-        async with info.context.services.pool.connection() as connection:
+        async with info.context.connection() as connection:
             events = await read_stream(connection, found.family_id, after=number - 1, maximum=1)
         return event_of(events[0], subject=found.subject) if events else None
 
@@ -59,7 +59,7 @@ async def _visible(context: RequestContext, family_id: UUID | None) -> sessions.
     viewer = _viewer(context)
     if family_id is None:
         return None
-    async with context.services.pool.connection() as connection:
+    async with context.connection() as connection:
         found = await sessions.read_session(connection, family_id, now=context.services.now())
     return found if found is not None and found.subject == viewer.subject else None
 

@@ -80,16 +80,17 @@ class Session(Node):
         first: int | None = 50,
         after: CursorText | None = strawberry.UNSET,
     ) -> EventConnection:
-        services, size = info.context.services, page_size(first)
+        context, size = info.context, page_size(first)
+        cursors = context.services.cursors
         scope = f"session.events|{self.id}"
         version = 0
-        if after:
-            version = int.from_bytes(services.cursors.decode(scope, after, length=_VERSION_LENGTH))
-        async with services.pool.connection() as connection:
+        if after is not None and after is not strawberry.UNSET:
+            version = int.from_bytes(cursors.decode(scope, after, length=_VERSION_LENGTH))
+        async with context.connection() as connection:
             found = await read_stream(connection, UUID(str(self.id)), after=version, maximum=size + 1)
         edges = [
             EventEdge(
-                cursor=CursorText(services.cursors.encode(scope, one.version.to_bytes(_VERSION_LENGTH))),
+                cursor=CursorText(cursors.encode(scope, one.version.to_bytes(_VERSION_LENGTH))),
                 node=event_of(one, subject=str(self.subject)),
             )
             for one in found[:size]
@@ -130,23 +131,23 @@ class Subject:
         after: CursorText | None = strawberry.UNSET,
     ) -> SessionConnection:
         context, size = info.context, page_size(first)
-        services = context.services
+        cursors = context.services.cursors
         wanted = sessions.SessionStatus(status.value) if status else None
         scope = f"subject.sessions|{wanted}|{self.id}"
         before = None
-        if after:
-            before = UUID(bytes=services.cursors.decode(scope, after, length=_UUID_LENGTH))
-        async with services.pool.connection() as connection:
+        if after is not None and after is not strawberry.UNSET:
+            before = UUID(bytes=cursors.decode(scope, after, length=_UUID_LENGTH))
+        async with context.connection() as connection:
             found = await sessions.read_sessions(
                 connection,
                 sessions.SessionFilter(subject=str(self.id), status=wanted),
-                now=services.now(),
+                now=context.services.now(),
                 before=before,
                 maximum=size + 1,
             )
         edges = [
             SessionEdge(
-                cursor=CursorText(services.cursors.encode(scope, one.family_id.bytes)),
+                cursor=CursorText(cursors.encode(scope, one.family_id.bytes)),
                 node=session_of(one, context),
             )
             for one in found[:size]
@@ -179,7 +180,7 @@ def session_of(session: sessions.Session, context: RequestContext, *, current: b
 
 async def subject_of(subject: str, context: RequestContext) -> Subject:
     """A subject; one of whom nothing more is known than its sessions is active."""
-    async with context.services.pool.connection() as connection:
+    async with context.connection() as connection:
         status, not_before = await read_subject(connection, subject)
     return Subject(id=strawberry.ID(subject), status=SubjectStatus(status.value), not_before=not_before)
 
