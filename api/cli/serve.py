@@ -56,5 +56,5 @@ def command(host: str, port: int, workers: int) -> None:
 
 
 def _end(*_: object) -> None:
-    """Obey a signal that comes before the server takes it, or that the server raises again once it has ended."""
+    """Obey a signal that comes before the server takes it, or that it raises again once it has ended."""
     sys.exit(0)
