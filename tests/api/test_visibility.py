@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 from tests.api.http import Answer
 from tests.api.server import Server
 
@@ -129,13 +127,12 @@ async def test_a_cursor_of_anothers_list_is_a_broken_one(server: Server) -> None
     await refused_cursor(server, ada, EVENTS, id=ada["session"]["id"], after=theirs)
 
 
-@pytest.mark.parametrize(
-    "version", ["0", "2", "-1", "01", "+1", "1 ", " 1", "1.0", "1e0", "9" * 30, "\u0661", "x", "", "1:1"]
-)
-async def test_an_event_has_one_id(server: Server, version: str) -> None:
+async def test_an_event_has_one_id(server: Server) -> None:
     pair = await server.login()
-    answer = await ask(server, pair, NODE, id=f"{pair['session']['id']}:{version}")
-    assert answer.of("node") is None
+    own = pair["session"]["id"]
+    assert (await ask(server, pair, NODE, id=f"{own}:1")).of("node") is not None
+    for version in ("0", "2", "-1", "01", "+1", "1 ", " 1", "1.0", "1e0", "9" * 30, "\u0661", "x", "", "1:1"):
+        assert (await ask(server, pair, NODE, id=f"{own}:{version}")).of("node") is None, version
 
 
 async def test_nodes_are_ones_own_sessions_and_their_events(server: Server) -> None:
@@ -309,16 +306,16 @@ async def test_a_timeline_is_paged_from_its_first_event_on(server: Server) -> No
     assert [edge["node"]["version"] for edge in page["edges"]] == [8]
 
 
-@pytest.mark.parametrize("first", [0, -1, 501, None, 500.5, "50", True])
-async def test_a_page_has_1_to_500(server: Server, first: object) -> None:
+async def test_a_page_has_1_to_500(server: Server) -> None:
     pair = await server.login()
-    for query in (SESSIONS, EVENTS):
-        answer = await ask(server, pair, query, id=pair["session"]["id"], first=first)
-        fits = first is None or type(first) is int
-        assert (answer.status, answer.json["errors"][0]["extensions"]["code"]) == (
-            294 if fits else 422,
-            "BAD_USER_INPUT",
-        )
+    out_of_range: list[object] = [0, -1, 501, None, 501.0]
+    of_another_type: list[object] = [500.5, "50", True, [5]]
+    for status, refused in ((294, out_of_range), (422, of_another_type)):
+        for first in refused:
+            for query in (SESSIONS, EVENTS):
+                answer = await ask(server, pair, query, id=pair["session"]["id"], first=first)
+                assert answer.status == status, (first, answer.body)
+                assert answer.json["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     for allowed in (1, 500, 500.0):
         assert len(ids(await sessions_page(server, pair, first=allowed))) == 1
 
