@@ -65,7 +65,7 @@ WITHIN = {
     + fragments(MAXIMUM_SPREADS, "id"),
     "fragments in fragments": "{ session(id: 1) { ...F0 } } "
     + "".join(
-        f"fragment F{one} on Session {{ {' '.join(f'...F{two}' for two in range(one + 1, 10))}{' id' * 29} }} "
+        f"fragment F{one} on Session {{ {' '.join(f'...F{two}' for two in range(one + 1, 10))}{' id' * 29}}} "
         for one in range(10)
     ),
 }
