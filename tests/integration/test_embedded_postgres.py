@@ -42,6 +42,10 @@ def directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tl-", ignore_cleanup_errors=True) as home:
         Path(home).chmod(0o700)
         yield Path(home) / "postgres"
+        for file in Path(home).glob(
+            "**/postmaster.pid"
+        ):  # a server that still writes would keep it from going
+            eventually(lambda server=file.parents[1]: stopped(server))
 
 
 def start(directory: Path) -> EmbeddedPostgres:
