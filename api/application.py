@@ -32,7 +32,7 @@ from api.graphql.schema import executable, make_schema
 from api.graphql_endpoint import GraphQLEndpoint
 from api.health import Health
 from api.origins import Origins
-from api.pool import make_pool
+from api.pool import committing_pool, reading_pool
 from api.prepared_operation import Operations
 from api.settings import Settings
 from api.trusted_issuers import TrustedIssuer, load_trusted_issuers
@@ -127,16 +127,17 @@ class Application:
         around = surroundings or Surroundings()
         policy = default_policy(settings)
         self._watch_database = watch_database
-        self._pool = make_pool(url)
+        self._committing = committing_pool(url)
+        self._reading = reading_pool(url)
         self._keys = KeysInUse(
-            pool=self._pool,
+            pool=self._committing,
             secret_key=SecretKey.parse(settings.secret_key),
             issuer=settings.issuer,
             audience=settings.audience,
             default_policy=policy,
         )
         self._commit = GroupCommit(
-            pool=self._pool,
+            pool=self._committing,
             view=ActiveTokens(policy),
             default_policy=policy,
             clock=around.database_time,
@@ -160,7 +161,7 @@ class Application:
                 random=around.random,
             ),
             verifier=AssertionVerifier(issuers_of(settings), now=around.now),
-            pool=self._pool,
+            pool=self._reading,
             cursors=Cursors(lambda: self._keys.loaded.rings.cursor),
             origins=origins,
             cookie=SessionCookie(name=settings.cookie_name, secure=settings.cookie_secure),
@@ -177,7 +178,7 @@ class Application:
             services=services,
             authenticator=Authenticator(
                 keys=self._keys,
-                pool=self._pool,
+                pool=self._reading,
                 issuer=settings.issuer,
                 audience=settings.audience,
                 now=around.now,
@@ -187,7 +188,7 @@ class Application:
             suggestions=settings.introspection,
             page=None if graphiql is None else graphiql.html,
         )
-        health = Health(self._pool)
+        health = Health(self._reading)
         self._others = Starlette(
             routes=[
                 Route("/healthz", health.lives),
@@ -208,7 +209,8 @@ class Application:
 
     @asynccontextmanager
     async def lifespan(self, _: object = None) -> AsyncIterator[None]:
-        await self._pool.open()
+        await self._committing.open()
+        await self._reading.open()
         await self._load_keys()  # where the database is gone, 503 is answered until they are there
         tasks = [asyncio.create_task(self._keep_keys_fresh())]
         if self._watch_database is not None:
@@ -222,7 +224,8 @@ class Application:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_DRAINED_WITHIN_SECONDS):
                     await self._commit.close()
-            await self._pool.close(timeout=1)
+            await self._reading.close(timeout=1)
+            await self._committing.close(timeout=1)
 
     async def _keep_keys_fresh(self) -> None:
         read = True
@@ -242,7 +245,7 @@ class Application:
         return False
 
     async def _unended_of(self, subject: str, maximum: int) -> list[UUID]:
-        async with self._pool.connection() as connection:
+        async with self._reading.connection() as connection:
             return await unended_of(connection, subject, maximum)
 
     async def _jwks(self, _: Request) -> Response:

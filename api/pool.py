@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -9,25 +10,43 @@ from psycopg_pool import AsyncConnectionPool
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
-_CONNECTIONS = 10
+_COMMITTING = 4
+_READING = 8
 _STATEMENT_MILLISECONDS = 10_000
 _RECONNECT_SECONDS = 0.25
 """After that the pool gives up, and begins anew for whoever asks next; left to itself it waits 1, 2, 4 s …"""
 
 
-def make_pool(url: str) -> Pool:
-    """Not open yet. A connection that is broken is noticed when it is used."""
+def committing_pool(url: str) -> Pool:
+    """For batches and keys; not open yet. A connection that is broken is noticed when it is used.
+
+    Its statements have one plan each, whatever the size of a batch.
+    """
+    return _pool(url, _COMMITTING, _configure_committing)
+
+
+def reading_pool(url: str) -> Pool:
+    """For queries, so that slow ones keep no batch waiting; as `committing_pool` otherwise."""
+    return _pool(url, _READING, configure_connection)
+
+
+def _pool(url: str, size: int, configure: Callable[[AsyncConnection[Any]], Awaitable[None]]) -> Pool:
     return AsyncConnectionPool(
         url,
         min_size=2,
-        max_size=_CONNECTIONS,
+        max_size=size,
         open=False,
         timeout=2,
         max_waiting=1000,
         reconnect_timeout=_RECONNECT_SECONDS,
         kwargs={"autocommit": True},
-        configure=configure_connection,
+        configure=configure,
     )
+
+
+async def _configure_committing(connection: AsyncConnection[Any]) -> None:
+    await configure_connection(connection)
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
 
 
 async def configure_connection(connection: AsyncConnection[Any]) -> None:

@@ -57,6 +57,7 @@ ReactDOM.createRoot(document.getElementById("graphiql")).render(
     fetcher,
     defaultQuery: GREETING,
     shouldPersistHeaders: false,
+    storage: window.sessionStorage, // what is typed here may hold tokens: it goes with the tab
     defaultEditorToolsVisibility: "variables",
   }),
 );
