@@ -26,11 +26,20 @@ def committing_pool(url: str) -> Pool:
 
 
 def reading_pool(url: str) -> Pool:
-    """For queries, so that slow ones keep no batch waiting; as `committing_pool` otherwise."""
-    return _pool(url, _READING, configure_connection)
+    """For queries, so that slow ones keep no batch waiting; as `committing_pool` otherwise.
+
+    A connection is looked at before it is lent, which costs a round trip: batches try again, queries do not.
+    """
+    return _pool(url, _READING, configure_connection, check=AsyncConnectionPool.check_connection)
 
 
-def _pool(url: str, size: int, configure: Callable[[AsyncConnection[Any]], Awaitable[None]]) -> Pool:
+def _pool(
+    url: str,
+    size: int,
+    configure: Callable[[AsyncConnection[Any]], Awaitable[None]],
+    *,
+    check: Callable[[AsyncConnection[Any]], Awaitable[None]] | None = None,
+) -> Pool:
     return AsyncConnectionPool(
         url,
         min_size=2,
@@ -41,6 +50,7 @@ def _pool(url: str, size: int, configure: Callable[[AsyncConnection[Any]], Await
         reconnect_timeout=_RECONNECT_SECONDS,
         kwargs={"autocommit": True},
         configure=configure,
+        check=check,
     )
 
 

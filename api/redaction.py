@@ -10,7 +10,7 @@ _SECRET = re.compile(
     r"tlrt_[A-Za-z0-9_-]+"  # refresh tokens, whole or cut
     r"|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"  # JWTs: access tokens and assertions
     r"|(?<=://)[^/\s@]*:[^/\s@]*(?=@)"  # user and password of a URL
-    r"|(?i:(?<=password=)|(?<=bearer )|(?<=basic ))[^\s&'\"]+"
+    r"|(?i:(?<=password=)|(?<=bearer )|(?<=basic ))(?:'(?:[^'\\]|\\.)*'|[^\s&'\"]+)"
 )
 
 

@@ -56,6 +56,8 @@ def decode_payload(type_name: str, schema_version: int, payload: str) -> Event:
         raise UnknownEventError(f"no event {type_name!r} of schema version {schema_version} is known")
     try:
         event: Event = _adapter(type_name).validate_python(orjson.loads(payload))
+    except orjson.JSONDecodeError:
+        raise UnknownEventError(f"the payload of a {type_name} is not JSON") from None
     except ValidationError as error:
         where = ", ".join(".".join(map(str, one["loc"])) for one in error.errors(include_input=False))
         raise UnknownEventError(f"the payload of a {type_name} is damaged at {where}") from None

@@ -48,7 +48,7 @@ def evolve(family: Family | None, event: FamilyEvent, *, family_id: UUID, occurr
                 idle_expires_at=event.idle_expires_at,
                 absolute_expires_at=event.absolute_expires_at,
             )
-        case ActiveFamily(), TokenRotated():
+        case ActiveFamily(), TokenRotated() if event.generation == family.generation + 1:
             return replace(
                 family,
                 generation=event.generation,

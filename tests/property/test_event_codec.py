@@ -45,6 +45,7 @@ family_events = st.one_of(
                     "scope": st.lists(text).map(tuple),
                     "generation": st.integers(0, 2**32 - 1),
                     "presented_generation": st.integers(0, 2**32 - 1),
+                    "seconds_since_rotation": st.integers(0, 10**10),
                     "secret_hash": st.binary(min_size=32, max_size=32),
                     "idle_expires_at": moments,
                     "absolute_expires_at": moments,
@@ -157,3 +158,8 @@ def test_a_leaf_never_changes_its_bytes() -> None:
         '"version":2}'
     )
     assert leaf_hash(leaf).hex() == "d0bbbf42f75e102a32fbeaed0d18a542393c460f544f759657d9214dd402376d"
+
+
+def test_a_payload_that_is_no_json_is_damaged() -> None:
+    with pytest.raises(UnknownEventError, match="not JSON"):
+        decode_payload("TokenRevoked", 1, "{")
