@@ -20,7 +20,6 @@ from api.graphql.cursors import Cursors
 from api.origins import Origins
 from ledger.sessions import Caller, Sessions
 
-
 _CONNECTIONS = 2
 """That one request uses at a time, so that many pages in one query keep nobody else waiting."""
 
