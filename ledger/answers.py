@@ -87,4 +87,11 @@ class Ended:
     """Whether what was presented speaks for the subject, so that its other sessions may be ended by it."""
 
 
-Answer = Granted | Refused | Ended
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renamed:
+    """A new label was asked for: `renamed` says whether the session still lives, and has it."""
+
+    renamed: bool
+
+
+Answer = Granted | Refused | Ended | Renamed

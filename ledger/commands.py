@@ -66,13 +66,20 @@ class Revoke:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rename:
+    """Give the device of a session another label; the label itself is the request's personal data."""
+
+    family_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expire:
     """Record the end of a family whose time is over."""
 
     family_id: UUID
 
 
-Command = Issue | Refresh | Logout | Revoke | Expire
+Command = Issue | Refresh | Logout | Revoke | Rename | Expire
 
 
 def family_of(command: Command) -> UUID:
@@ -80,5 +87,5 @@ def family_of(command: Command) -> UUID:
     match command:
         case Refresh() | Logout():
             return command.presented.token.family_id
-        case Issue() | Revoke() | Expire():
+        case Issue() | Revoke() | Rename() | Expire():
             return command.family_id

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from ledger import gcra
-from ledger.answers import Answer, Ended, Granted, Outcome, RefusalCode, Refused
+from ledger.answers import Answer, Ended, Granted, Outcome, RefusalCode, Refused, Renamed
 from ledger.bookkeeping import (
     GENERATIONS_COUNTED,
     MAXIMUM_FINGERPRINTS,
@@ -23,7 +23,7 @@ from ledger.bookkeeping import (
     Bookkeeping,
     Window,
 )
-from ledger.commands import Command, Expire, Issue, Logout, Presented, Refresh, Revoke
+from ledger.commands import Command, Expire, Issue, Logout, Presented, Refresh, Rename, Revoke
 from ledger.events import (
     FamilyEvent,
     ForgeryDetected,
@@ -35,6 +35,7 @@ from ledger.events import (
     ReuseDetected,
     ReuseSubtype,
     RevocationReason,
+    SessionRenamed,
     TokenExpired,
     TokenIssued,
     TokenReplayed,
@@ -123,6 +124,8 @@ def _decide(
             return _logout(family, book, command, context)
         case Revoke():
             return _revoke(family, book, command, context)
+        case Rename():
+            return _rename(family, book, context)
         case Expire():
             return _expire(family, book, context)
         case _:
@@ -245,6 +248,19 @@ def _revoke(family: Family | None, book: Bookkeeping, command: Revoke, context: 
         return over
     events, bookkeeping = _end(family, book, command.reason)
     return Decision(answer=Ended(ended=True), events=events, bookkeeping=bookkeeping)
+
+
+def _rename(family: Family | None, book: Bookkeeping, context: Context) -> Decision:
+    if not isinstance(family, ActiveFamily):
+        return Decision(answer=Renamed(renamed=False), bookkeeping=book)
+    over = _expired(family, book, context.now) or _not_before(family, book, context)
+    if over is not None:
+        return replace(over, answer=Renamed(renamed=False))
+    return Decision(
+        answer=Renamed(renamed=True),
+        events=(SessionRenamed(unrecorded_replays=book.unrecorded_replays),),
+        bookkeeping=replace(book, unrecorded_replays=0),
+    )
 
 
 def _expire(family: Family | None, book: Bookkeeping, context: Context) -> Decision:

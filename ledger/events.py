@@ -63,6 +63,7 @@ class RevocationReason(StrEnum):
     LOGOUT = "logout"
     SUBJECT = "subject"
     """By its own subject from another session."""
+    ADMIN = "admin"
     REUSE = "reuse"
     NOT_BEFORE = "not_before"
 
@@ -177,6 +178,48 @@ class TokenExpired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRenamed:
+    """The device got another label, which lies beside the event."""
+
+    unrecorded_replays: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectSuspended:
+    """An administrative act: refreshes of the subject are refused; its families live on."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectReactivated:
+    """An administrative act: refreshes of the subject are allowed again."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotBeforeSet:
+    """An administrative act: families opened before it are refused; of a subject, a client, or everyone."""
+
+    time: datetime
+    subject: str | None = None
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkRevocationExecuted:
+    """An administrative act: one step of ending every session that matches a filter."""
+
+    filter: Mapping[str, object]
+    """What was given of it, but for addresses and labels, which lie beside the event."""
+    matched: int
+    """Not ended when the step began."""
+    revoked: int
+    """Ended by the step, each with an event of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKeyRotated:
     """An administrative act: the next key of a kind became the current one."""
 
@@ -215,6 +258,15 @@ FamilyEvent = (
     | ForgeryDetected
     | TokenRevoked
     | TokenExpired
+    | SessionRenamed
 )
-AdministrativeEvent = SigningKeyRotated | ClientRegistered | ClientChanged
+AdministrativeEvent = (
+    SubjectSuspended
+    | SubjectReactivated
+    | NotBeforeSet
+    | BulkRevocationExecuted
+    | SigningKeyRotated
+    | ClientRegistered
+    | ClientChanged
+)
 Event = FamilyEvent | AdministrativeEvent

@@ -13,6 +13,7 @@ from ledger.events import (
     RefreshRefused,
     ReplayedAfterRevocation,
     ReuseDetected,
+    SessionRenamed,
     TokenExpired,
     TokenIssued,
     TokenReplayed,
@@ -62,7 +63,9 @@ def evolve(family: Family | None, event: FamilyEvent, *, family_id: UUID, occurr
             return ExpiredFamily(was=family, ended_at=event.deadline, kind=event.kind)
         case RevokedFamily(), ReplayedAfterRevocation():
             return replace(family, replay_reported=True)
-        case ActiveFamily(), TokenReplayed() | RefreshRefused() | ReuseDetected() | ForgeryDetected():
+        case ActiveFamily(), (
+            TokenReplayed() | RefreshRefused() | ReuseDetected() | ForgeryDetected() | SessionRenamed()
+        ):
             return family
         case _, (
             TokenIssued()
@@ -74,6 +77,7 @@ def evolve(family: Family | None, event: FamilyEvent, *, family_id: UUID, occurr
             | ForgeryDetected()
             | TokenRevoked()
             | TokenExpired()
+            | SessionRenamed()
         ):
             state = "no family" if family is None else type(family).__name__
             raise BrokenStreamError(f"{family_id}: {type(event).__name__} cannot follow on {state}")

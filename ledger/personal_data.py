@@ -21,6 +21,10 @@ class PersonalData:
     user_agent: str | None = None
     device_label: str | None = None
     claims: Mapping[str, Json] | None = None
+    reason: str | None = None
+    """Free text that an actor gave."""
+    filter: Mapping[str, Json] | None = None
+    """What a bulk run was asked for and is personal: addresses and labels."""
 
     def encode(self) -> bytes:
         """Canonical JSON, without what is not known."""
@@ -33,6 +37,10 @@ class PersonalData:
             known["device_label"] = self.device_label
         if self.claims:
             known["claims"] = self.claims
+        if self.reason is not None:
+            known["reason"] = self.reason
+        if self.filter:
+            known["filter"] = self.filter
         return canonical_json(known)
 
     @classmethod

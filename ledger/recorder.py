@@ -21,6 +21,7 @@ from ledger.events import (
     ReplayedAfterRevocation,
     ReuseDetected,
     RevocationReason,
+    SessionRenamed,
     TokenExpired,
     TokenIssued,
     TokenRevoked,
@@ -109,7 +110,7 @@ class Recorder:
         )
         previous = None if stored is None else stored.head
         version = 1 if previous is None else previous.version + 1
-        data = request.personal_data if isinstance(event, TokenIssued) else _of_use(request.personal_data)
+        data = _personal_data_of(event, request.personal_data)
         row = event_row(
             event,
             stream_id=family_id,
@@ -206,12 +207,25 @@ def fold_personal_data(
             )
         case TokenRotated():
             return replace(before or FamilyPersonalData(), address=data.address, user_agent=data.user_agent)
+        case SessionRenamed():
+            return replace(before or FamilyPersonalData(), device_label=data.device_label)
         case _:
             return before or FamilyPersonalData()
 
 
-def _of_use(data: PersonalData) -> PersonalData:
-    return PersonalData(address=data.address, user_agent=data.user_agent)
+def _personal_data_of(event: FamilyEvent, data: PersonalData) -> PersonalData:
+    """What of a request's personal data belongs beside an event of this type."""
+    match event:
+        case TokenIssued():
+            return data
+        case SessionRenamed():
+            return PersonalData(
+                address=data.address, user_agent=data.user_agent, device_label=data.device_label
+            )
+        case TokenRevoked(reason=RevocationReason.LOGOUT | RevocationReason.SUBJECT | RevocationReason.ADMIN):
+            return PersonalData(address=data.address, user_agent=data.user_agent, reason=data.reason)
+        case _:
+            return PersonalData(address=data.address, user_agent=data.user_agent)
 
 
 def _actor(event: FamilyEvent, actor: str | None, subject: str) -> str:

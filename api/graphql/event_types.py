@@ -34,6 +34,7 @@ class EventType(Enum):
     FORGERY_DETECTED = "ForgeryDetected"
     TOKEN_REVOKED = "TokenRevoked"
     TOKEN_EXPIRED = "TokenExpired"
+    SESSION_RENAMED = "SessionRenamed"
 
 
 @described_type
@@ -51,6 +52,7 @@ class Event(Node):
     subject: strawberry.ID | None
     ip_address: str | None
     user_agent: str | None
+    reason: str | None = strawberry.field(description="Free text that the actor gave.")
     erased: bool = strawberry.field(
         description="Address, user agent, reason and claims of this event were deleted."
     )
@@ -101,6 +103,7 @@ def event_of(recorded: RecordedEvent, *, subject: str) -> Event:
         subject=strawberry.ID(subject),
         ip_address=None if personal is None else personal.address,
         user_agent=None if personal is None else personal.user_agent,
+        reason=None if personal is None else personal.reason,
         erased=recorded.erased,
         correlation_id=None
         if recorded.correlation_id is None

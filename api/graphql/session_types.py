@@ -39,6 +39,7 @@ class SessionEndReason(Enum):
 
     LOGOUT = "logout"
     SUBJECT = strawberry.enum_value("subject", description="By its own subject from another session.")
+    ADMIN = "admin"
     REUSE = "reuse"
     NOT_BEFORE = "not_before"
     IDLE = "idle"
