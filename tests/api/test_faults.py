@@ -172,6 +172,7 @@ async def test_the_database_is_killed_and_comes_back(database: Database, faulty:
 async def test_the_database_hangs_and_goes_on(database: Database, faulty: Server) -> None:
     pair, cookie = await faulty.login(), await sign_in(faulty)
     with database.hanging():
+        await probes(faulty)
         for answer in await every_operation(faulty, pair, cookie):
             unavailable(answer)
         await probes(faulty)
