@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 
 from ledger import recorder
 from ledger.events import AdministrativeEvent
+from ledger.personal_data import NOTHING_PERSONAL, PersonalData
 from ledger.uuid7 import uuid7
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,6 +24,7 @@ async def append(
     actor: str | None,
     client_id: str | None = None,
     correlation_id: UUID | None = None,
+    personal_data: PersonalData = NOTHING_PERSONAL,
     now: datetime,
     random: Callable[[int], bytes],
 ) -> UUID:
@@ -39,6 +41,7 @@ async def append(
         actor=actor,
         client_id=client_id,
         correlation_id=correlation_id,
+        personal=recorder.salted(personal_data, random),
     )
     await recorder.append(connection, [row])
     return stream_id

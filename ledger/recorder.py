@@ -120,7 +120,7 @@ class Recorder:
             client_id=last_active(family).client_id,
             correlation_id=request.correlation_id,
             causation=causation,
-            personal=self._personal(data),
+            personal=salted(data, self.random),
             previous=None if previous is None else previous.leaf_hash,
         )
         self.events.append(row)
@@ -131,10 +131,12 @@ class Recorder:
             bookkeeping=Bookkeeping() if stored is None else stored.bookkeeping,
         )
 
-    def _personal(self, data: PersonalData) -> SaltedPersonalData | None:
-        if data == NOTHING_PERSONAL:
-            return None
-        return SaltedPersonalData(salt=self.random(SALT_LENGTH), data=data.encode())
+
+def salted(data: PersonalData, random: Callable[[int], bytes]) -> SaltedPersonalData | None:
+    """Personal data as it is stored; None where there is none."""
+    if data == NOTHING_PERSONAL:
+        return None
+    return SaltedPersonalData(salt=random(SALT_LENGTH), data=data.encode())
 
 
 async def append(connection: AsyncConnection[Any], rows: Sequence[Mapping[str, Any]]) -> None:

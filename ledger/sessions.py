@@ -11,11 +11,11 @@ from enum import StrEnum
 from uuid import UUID
 
 from ledger import refresh_token
-from ledger.answers import Ended, Granted, Outcome, RefusalCode, Refused
+from ledger.answers import Ended, Granted, Outcome, RefusalCode, Refused, Renamed
 from ledger.batch import Assertion, Committed, Submission
 from ledger.bookkeeping import Fingerprint
 from ledger.canonical import Json
-from ledger.commands import Issue, Logout, Presented, Refresh, Revoke
+from ledger.commands import Issue, Logout, Presented, Refresh, Rename, Revoke
 from ledger.events import RevocationReason, Transport
 from ledger.family import last_active
 from ledger.group_commit import GroupCommit
@@ -210,6 +210,40 @@ class Sessions:
             ended += await self._end(session_id, RevocationReason.LOGOUT, caller)
         return ended
 
+    async def revoke(
+        self,
+        session_id: UUID,
+        caller: Caller,
+        *,
+        reason: RevocationReason,
+        actor: str | None = None,
+        text: str | None = None,
+    ) -> bool:
+        """End a session by decision; whether this call ended it. `actor` as in `ledger.recorder.Request`.
+
+        Raises:
+            UnavailableError: not now; what has been ended stays ended.
+        """
+        request = _request(caller, actor=actor, reason=text)
+        committed = await self._commit.submit(
+            Submission(command=Revoke(family_id=session_id, reason=reason), request=request)
+        )
+        return _count(committed) == 1
+
+    async def rename(self, session_id: UUID, label: str, caller: Caller, *, actor: str | None = None) -> bool:
+        """Give the device of a session another label; False: it has ended, or is unknown.
+
+        Raises:
+            UnavailableError: not now.
+        """
+        committed = await self._commit.submit(
+            Submission(
+                command=Rename(family_id=session_id),
+                request=_request(caller, actor=actor, device_label=label),
+            )
+        )
+        return isinstance(committed.answer, Renamed) and committed.answer.renamed
+
     async def _end_others(self, subject: str, own: UUID, caller: Caller) -> int:
         """End what the subject has besides its own session, until there is nothing left."""
         ended = 0
@@ -285,15 +319,22 @@ def _keyed(key: bytes, purpose: str, text: str) -> bytes:
 
 
 def _request(
-    caller: Caller, *, claims: Mapping[str, Json] | None = None, device_label: str | None = None
+    caller: Caller,
+    *,
+    actor: str | None = None,
+    claims: Mapping[str, Json] | None = None,
+    device_label: str | None = None,
+    reason: str | None = None,
 ) -> Request:
     return Request(
         correlation_id=caller.request_id,
+        actor=actor,
         personal_data=PersonalData(
             address=caller.address,
             user_agent=caller.user_agent,
             device_label=device_label,
             claims=claims,
+            reason=reason,
         ),
     )
 

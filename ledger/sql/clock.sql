@@ -1,0 +1,3 @@
+-- The database's clock.
+-- No parameters. One row.
+SELECT clock_timestamp()

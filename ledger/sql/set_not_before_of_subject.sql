@@ -1,0 +1,5 @@
+-- Moves the boundary of a subject.
+-- Parameters: subject text, time timestamptz.
+UPDATE subjects
+SET not_before = %(time)s
+WHERE subject = %(subject)s

@@ -1,0 +1,5 @@
+-- Suspends or reactivates a subject.
+-- Parameters: subject text, status text.
+UPDATE subjects
+SET status = %(status)s
+WHERE subject = %(subject)s
