@@ -64,6 +64,8 @@ class SessionFilter:
     """Inclusive."""
     last_used_before: datetime | None = None
     """Exclusive."""
+    unended: bool = False
+    """Only those that have not ended."""
 
 
 async def read_session(connection: AsyncConnection[Any], family_id: UUID, *, now: datetime) -> Session | None:
@@ -84,22 +86,18 @@ async def read_sessions(
     async with connection.cursor(row_factory=class_row(Session)) as cursor:
         await cursor.execute(
             sql("projections.active_tokens", "sessions"),
-            {
-                "now": now,
-                "before": before,
-                "maximum": maximum,
-                "ids": None if wanted.ids is None else list(wanted.ids),
-                "subject": wanted.subject,
-                "client_id": wanted.client_id,
-                "device_label": wanted.device_label,
-                "network": wanted.network,
-                "status": None if wanted.status is None else wanted.status.value,
-                "created_before": wanted.created_before,
-                "created_after": wanted.created_after,
-                "last_used_before": wanted.last_used_before,
-            },
+            {**_parameters(wanted, now), "before": before, "maximum": maximum},
         )
         return await cursor.fetchall()
+
+
+async def count_sessions(connection: AsyncConnection[Any], wanted: SessionFilter, *, now: datetime) -> int:
+    """How many sessions match; looks at each of them."""
+    cursor = await connection.execute(
+        sql("projections.active_tokens", "count_sessions"), _parameters(wanted, now)
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else row[0]
 
 
 async def unended_of(connection: AsyncConnection[Any], subject: str, maximum: int) -> list[UUID]:
@@ -129,3 +127,19 @@ def session_of(stored: StoredFamily) -> Session:
         ended_at=None,
         ended_reason=None,
     )
+
+
+def _parameters(wanted: SessionFilter, now: datetime) -> dict[str, Any]:
+    return {
+        "now": now,
+        "ids": None if wanted.ids is None else list(wanted.ids),
+        "subject": wanted.subject,
+        "client_id": wanted.client_id,
+        "device_label": wanted.device_label,
+        "network": wanted.network,
+        "status": None if wanted.status is None else wanted.status.value,
+        "unended": wanted.unended,
+        "created_before": wanted.created_before,
+        "created_after": wanted.created_after,
+        "last_used_before": wanted.last_used_before,
+    }
