@@ -79,7 +79,14 @@ class Expire:
     family_id: UUID
 
 
-Command = Issue | Refresh | Logout | Revoke | Rename | Expire
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tidy:
+    """Drop the nonces of windows that are closed, where no other write of the family came to do it."""
+
+    family_id: UUID
+
+
+Command = Issue | Refresh | Logout | Revoke | Rename | Expire | Tidy
 
 
 def family_of(command: Command) -> UUID:
@@ -87,5 +94,5 @@ def family_of(command: Command) -> UUID:
     match command:
         case Refresh() | Logout():
             return command.presented.token.family_id
-        case Issue() | Revoke() | Rename() | Expire():
+        case Issue() | Revoke() | Rename() | Expire() | Tidy():
             return command.family_id

@@ -23,7 +23,7 @@ from ledger.bookkeeping import (
     Bookkeeping,
     Window,
 )
-from ledger.commands import Command, Expire, Issue, Logout, Presented, Refresh, Rename, Revoke
+from ledger.commands import Command, Expire, Issue, Logout, Presented, Refresh, Rename, Revoke, Tidy
 from ledger.events import (
     FamilyEvent,
     ForgeryDetected,
@@ -128,6 +128,8 @@ def _decide(
             return _rename(family, book, context)
         case Expire():
             return _expire(family, book, context)
+        case Tidy():
+            return Decision(answer=Ended(ended=False), bookkeeping=_without_closed_windows(book, context.now))
         case _:
             assert_never(command)
 
@@ -475,7 +477,7 @@ def _with_window(book: Bookkeeping, window: Window) -> tuple[tuple[Window, ...],
 
 
 def _without_closed_windows(book: Bookkeeping, now: datetime) -> Bookkeeping:
-    """Drop the nonces that nothing needs any more: any write does it, none is made for it.
+    """Drop the nonces that nothing needs any more: any write does it, and `Tidy` where none comes for long.
 
     Windows leave from the old end only, as an open one needs the nonces of all that follow it, and never in
     the moment of their birth, so that commands decided together find what the first of them replaced.
