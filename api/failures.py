@@ -12,7 +12,7 @@ from api.listener import PortTakenError
 from api.migrator import MigrationError
 from api.redaction import redacted
 from api.settings import SettingsError
-from ledger.clients import ClientConflictError
+from ledger.clients import ClientConflictError, UnknownClientError
 from ledger.key_sealing import KeySealingError
 from ledger.key_store import KeyStoreError
 
@@ -24,6 +24,7 @@ _EXPECTED = (
     PortTakenError,
     KeyStoreError,
     ClientConflictError,
+    UnknownClientError,
 )
 
 

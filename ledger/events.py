@@ -237,15 +237,21 @@ class ClientRegistered:
     confidential: bool
     policy: Mapping[str, object]
     """What the client has of its own, as JSON: durations in seconds. Empty: nothing."""
+    scopes: tuple[str, ...] = ()
+    """What its own access tokens, and sessions that it issues, may be good for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientChanged:
-    """An administrative act: a client's policy was replaced as a whole."""
+    """An administrative act: a client's policy and scopes were replaced as a whole, or its secret was."""
 
     client_id: str
     policy: Mapping[str, object]
     """As in `ClientRegistered`."""
+    scopes: tuple[str, ...] = ()
+    """As in `ClientRegistered`."""
+    secret_rotated: bool = False
+    """Whether the secret before it stopped being good for anything."""
 
 
 FamilyEvent = (

@@ -266,7 +266,6 @@ async def _prepare(settings: Settings, database: Database) -> None:
         await clients.register(
             connection,
             client_id=CLIENT,
-            confidential=False,
             policy={"grace": GRACE_SECONDS},
             now=now,
             random=os.urandom,

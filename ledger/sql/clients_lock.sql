@@ -1,7 +1,7 @@
--- Locks a client and compares it.
--- Parameters: client_id text, policy text (JSON).
--- One row: whether it is confidential, whether its policy is this one; no row: there is no such client.
-SELECT confidential, policy = %(policy)s::jsonb
+-- Locks a client.
+-- Parameter: client_id text.
+-- One row, the client without its secret; no row: there is no such client.
+SELECT client_id, confidential, policy::text, scopes, not_before, created_at
 FROM clients
 WHERE client_id = %(client_id)s
 FOR UPDATE
