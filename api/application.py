@@ -23,8 +23,9 @@ from starlette.routing import Route
 from api.address_limits import AddressLimiter
 from api.assertions import AssertionVerifier
 from api.authentication import Authenticator
+from api.bulk_revocation import BulkRevocation
 from api.cookies import SessionCookie
-from api.development_issuer import development_issuer, development_secret
+from api.development_issuer import DEVELOPMENT_SCOPES, development_issuer, development_secret
 from api.graphiql_page import GraphiQLPage
 from api.graphql.context import Services
 from api.graphql.cursors import Cursors
@@ -36,6 +37,7 @@ from api.pool import committing_pool, reading_pool
 from api.prepared_operation import Operations
 from api.settings import Settings
 from api.trusted_issuers import TrustedIssuer, load_trusted_issuers
+from ledger.administration import Administration
 from ledger.gcra import Rate
 from ledger.group_commit import GroupCommit, UnavailableError
 from ledger.key_sealing import SecretKey
@@ -102,7 +104,9 @@ def issuers_of(settings: Settings) -> tuple[TrustedIssuer, ...]:
     if settings.trusted_issuers is not None:
         trusted = load_trusted_issuers(settings.trusted_issuers, audience=settings.issuer)
     if settings.development:
-        own = development_issuer(development_secret(settings), audience=settings.issuer)
+        own = development_issuer(
+            development_secret(settings), audience=settings.issuer, scopes=DEVELOPMENT_SCOPES
+        )
         trusted = (*trusted, own)
     return trusted
 
@@ -152,13 +156,21 @@ class Application:
             development=settings.development,
             port=settings.port,
         )
+        sessions = Sessions(
+            commit=self._commit,
+            keys=self._keys,
+            families_of=self._unended_of,
+            new_id=around.new_id,
+            random=around.random,
+        )
+        administration = Administration(
+            pool=self._committing, clock=around.database_time, random=around.random
+        )
         services = Services(
-            sessions=Sessions(
-                commit=self._commit,
-                keys=self._keys,
-                families_of=self._unended_of,
-                new_id=around.new_id,
-                random=around.random,
+            sessions=sessions,
+            administration=administration,
+            bulk=BulkRevocation(
+                sessions=sessions, administration=administration, pool=self._reading, now=around.now
             ),
             verifier=AssertionVerifier(issuers_of(settings), now=around.now),
             pool=self._reading,

@@ -15,6 +15,8 @@ from ledger.canonical import Json
 from ledger.key_sealing import SecretKey
 
 LIFETIME = timedelta(minutes=5)
+DEVELOPMENT_SCOPES = frozenset({"sessions:admin"})
+"""That its assertions may grant in development."""
 
 _ALGORITHM = "EdDSA"
 

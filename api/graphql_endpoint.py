@@ -24,6 +24,7 @@ from api.client_address import Network, address_prefix, client_address
 from api.document_limits import MAXIMUM_NODES, PageSizeError
 from api.graphiql_page import PAGE_HEADERS
 from api.graphql.context import RequestContext, Services
+from api.graphql.permissions import missing_scopes, needs_access_token
 from api.graphql_params import (
     MAXIMUM_BODY,
     GraphQLParams,
@@ -45,7 +46,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_PUBLIC = frozenset({"login", "refresh", "logout", "__typename", "__schema", "__type"})
 _UNAVAILABLE = (
     UnavailableError,
     IssuerUnavailableError,
@@ -214,10 +214,13 @@ class GraphQLEndpoint:
         params: GraphQLParams,
         head: RequestHead,
     ) -> None:
-        """Find out who asks, where a root field needs to know."""
-        needs_session = any(field.name not in _PUBLIC for field in prepared.root_fields)
-        if needs_session:
+        """Find out who asks, where a root field needs to know, and whether they may."""
+        names = [field.name for field in prepared.root_fields]
+        if needs_access_token(names):
             context.viewer = await self._authenticator.viewer(head.authorization)
+            missing = missing_scopes(names, context.viewer.scopes)
+            if missing:
+                raise _forbidden(missing)
         elif context.cookie is None and self._is_bare_logout(prepared, params):
             context.viewer = await self._authenticator.viewer(head.authorization, also_ended=True)
 
@@ -303,6 +306,17 @@ async def _received(receive: Receive) -> Message:
     if message["type"] == "http.disconnect":
         raise _ClientGoneError
     return message
+
+
+def _forbidden(missing: frozenset[str]) -> RequestRefusedError:
+    """RFC 6750 section 3.1."""
+    scope = " ".join(sorted(missing))
+    return RequestRefusedError(
+        403,
+        "FORBIDDEN",
+        f"The access token lacks the scope {scope}.",
+        (("WWW-Authenticate", f'Bearer error="insufficient_scope", scope="{scope}"'),),
+    )
 
 
 def _too_large() -> RequestRefusedError:

@@ -15,9 +15,11 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.address_limits import AddressLimiter
 from api.assertions import AssertionVerifier
+from api.bulk_revocation import BulkRevocation
 from api.cookies import SessionCookie
 from api.graphql.cursors import Cursors
 from api.origins import Origins
+from ledger.administration import Administration
 from ledger.sessions import Caller, Sessions
 
 _CONNECTIONS = 2
@@ -29,6 +31,8 @@ class Services:
     """Made once by the composition root, shared by all requests."""
 
     sessions: Sessions
+    administration: Administration
+    bulk: BulkRevocation
     verifier: AssertionVerifier
     pool: AsyncConnectionPool[AsyncConnection[Any]]
     """For reading."""

@@ -33,8 +33,8 @@ _LONGEST_CLIENT_ID = 255
 _LONGEST_LABEL = 100
 
 
-@strawberry.type(description="Changes. At most one of login, refresh, logout, issueSession an operation.")
-class Mutation:
+@strawberry.type
+class TokenMutation:
     @strawberry.field(description="Public.")
     async def login(self, info: strawberry.Info[RequestContext], input: LoginInput) -> TokenResult:
         context = info.context

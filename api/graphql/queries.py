@@ -24,18 +24,18 @@ _LARGEST_VERSION = 2**31 - 1
 class Query:
     @strawberry.field(description="The caller; null for a client without a subject.")
     async def me(self, info: strawberry.Info[RequestContext]) -> Subject | None:
-        subject = _viewer(info.context).subject
+        subject = viewer_of(info.context).subject
         return None if subject is None else await subject_of(subject, info.context)
 
     @strawberry.field(description="One's own, or any with `audit:read`; else null.")
     async def session(self, info: strawberry.Info[RequestContext], id: strawberry.ID) -> Session | None:
-        found = await _visible(info.context, _uuid(id))
+        found = await _visible(info.context, session_id_of(id))
         return None if found is None else session_of(found, info.context)
 
     @strawberry.field(description="A Session or an Event one may see, else null.")
     async def node(self, info: strawberry.Info[RequestContext], id: strawberry.ID) -> Node | None:
         stream, colon, version = id.partition(":")
-        found = await _visible(info.context, _uuid(stream))
+        found = await _visible(info.context, session_id_of(stream))
         if found is None:
             return None
         if not colon:
@@ -48,7 +48,12 @@ class Query:
         return event_of(events[0], subject=found.subject) if events else None
 
 
-def _viewer(context: RequestContext) -> Viewer:
+def viewer_of(context: RequestContext) -> Viewer:
+    """Whoever asks.
+
+    Raises:
+        TypeError: a field that needs an access token was let through without one.
+    """
     if context.viewer is None:
         raise TypeError("a field that needs a viewer was let through without one")
     return context.viewer
@@ -56,7 +61,7 @@ def _viewer(context: RequestContext) -> Viewer:
 
 async def _visible(context: RequestContext, family_id: UUID | None) -> sessions.Session | None:
     """A session that the caller may see; another's answers like an unknown one."""
-    viewer = _viewer(context)
+    viewer = viewer_of(context)
     if family_id is None:
         return None
     async with context.connection() as connection:
@@ -64,8 +69,8 @@ async def _visible(context: RequestContext, family_id: UUID | None) -> sessions.
     return found if found is not None and found.subject == viewer.subject else None
 
 
-def _uuid(text: str) -> UUID | None:
-    """An id in its one spelling."""
+def session_id_of(text: str) -> UUID | None:
+    """The id of a session in its one spelling; None: it is none."""
     try:
         value = UUID(text)
     except ValueError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import NewType
 
 import strawberry
@@ -11,6 +13,8 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from ledger.canonical import timestamp
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 CursorText = NewType("CursorText", str)
 JsonValue = NewType("JsonValue", object)
@@ -22,11 +26,23 @@ def _text(value: object) -> str:
     return value
 
 
+def _moment(value: object) -> datetime:
+    """RFC 3339 with its zone, which microseconds can tell."""
+    moment = None
+    if isinstance(value, str) and _RFC_3339.fullmatch(value):
+        with suppress(ValueError, OverflowError):
+            moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    if moment is None:
+        raise GraphQLError("A DateTime is a text such as 2026-11-23T18:00:00Z.")
+    return moment
+
+
 SCALARS: Mapping[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description="RFC 3339, UTC, microseconds: 2026-11-23T18:00:00.000000Z.",
         serialize=timestamp,
+        parse_value=_moment,
     ),
     JsonValue: strawberry.scalar(
         name="JSON", description="Any JSON value without floats, at most 4 KB as an input."

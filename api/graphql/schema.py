@@ -6,11 +6,17 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from api.graphql.administration_mutations import AdministrationMutation
 from api.graphql.event_types import Event
-from api.graphql.mutations import Mutation
+from api.graphql.mutations import TokenMutation
 from api.graphql.queries import Query
 from api.graphql.scalars import SCALARS
 from api.graphql.session_types import Session
+
+
+@strawberry.type(description="Changes. At most one of login, refresh, logout, issueSession an operation.")
+class Mutation(TokenMutation, AdministrationMutation):
+    pass
 
 
 def make_schema() -> strawberry.Schema:

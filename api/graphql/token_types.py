@@ -9,7 +9,8 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.context import RequestContext
-from api.graphql.description import described_enum, described_input, described_interface, described_type
+from api.graphql.description import described_enum, described_input, described_type
+from api.graphql.problem_types import Problem
 from api.graphql.session_types import Session, SessionEndReason, session_of
 from ledger.answers import RefusalCode, Refused
 from ledger.sessions import LogoutScope as Scope
@@ -115,16 +116,6 @@ class TokenPair:
     @strawberry.field
     def session(self, info: strawberry.Info[RequestContext]) -> Session:
         return session_of(sessions.session_of(self.tokens.stored), info.context, current=True)
-
-
-@described_interface
-class Problem:
-    """What every refusal that is data has."""
-
-    message: str = strawberry.field(description="For a developer, in English, not to be parsed.")
-    request_id: strawberry.ID = strawberry.field(
-        description="The same id stands in the log and, as correlation id, in events."
-    )
 
 
 @described_type

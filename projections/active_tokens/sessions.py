@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
@@ -16,6 +16,8 @@ from psycopg.rows import class_row
 from ledger.family import last_active
 from ledger.sql_files import sql
 from ledger.stored_family import StoredFamily
+
+Network = IPv4Network | IPv6Network
 
 
 class SessionStatus(StrEnum):
@@ -55,7 +57,7 @@ class SessionFilter:
     subject: str | None = None
     client_id: str | None = None
     device_label: str | None = None
-    network: IPv4Network | IPv6Network | None = None
+    network: Network | None = None
     """Of the last use."""
     status: SessionStatus | None = None
     created_before: datetime | None = None
@@ -66,6 +68,11 @@ class SessionFilter:
     """Exclusive."""
     unended: bool = False
     """Only those that have not ended."""
+
+
+def unended(wanted: SessionFilter) -> SessionFilter:
+    """The same, but for sessions that have ended."""
+    return replace(wanted, unended=True)
 
 
 async def read_session(connection: AsyncConnection[Any], family_id: UUID, *, now: datetime) -> Session | None:
