@@ -23,15 +23,18 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from api.client_address import Network
 from api.origins import parse_origin
-from api.quantities import parse_duration, parse_rate, parse_switch, parse_window
+from api.quantities import (
+    parse_grace_period,
+    parse_lifetime,
+    parse_lost_response_window,
+    parse_rate,
+    parse_switch,
+)
 from ledger.gcra import Rate
 
 PREFIX = "TOKEN_LEDGER_"
 SECRETS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "DIRECT_DATABASE_URL", "READ_DATABASE_URL", "SECRET_KEY")
 """Those that may be given as NAME_FILE, the path of a file with the value."""
-
-LONGEST_GRACE_PERIOD = timedelta(seconds=60)
-LONGEST_LOST_RESPONSE_WINDOW = timedelta(days=7)
 
 
 class EnvironmentRefusedError(ValueError):
@@ -119,33 +122,6 @@ def _cookie_name(text: str) -> str:
     return text
 
 
-def _lifetime(text: str) -> timedelta:
-    lifetime = parse_duration(text)
-    if not lifetime:
-        raise ValueError("must be a duration above zero, such as 15m or 7d")
-    return lifetime
-
-
-def _grace_period(text: str) -> timedelta:
-    try:
-        period = parse_duration(text)
-    except ValueError:
-        period = None
-    if period is None or period > LONGEST_GRACE_PERIOD:
-        raise ValueError("must be a duration from 0 to 60s")
-    return period
-
-
-def _lost_response_window(text: str) -> timedelta:
-    try:
-        window = parse_window(text)
-    except ValueError:
-        window = None
-    if window is None or window > LONGEST_LOST_RESPONSE_WINDOW:
-        raise ValueError("must be a duration up to 7d, or off")
-    return window
-
-
 def _origins(text: str) -> tuple[str, ...]:
     return tuple(parse_origin(entry) for entry in _entries(text))
 
@@ -174,7 +150,7 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 DatabaseUrl = Annotated[str | None, PlainValidator(_database_url)]
 Algorithm = Annotated[Literal["EdDSA", "ES256", "RS256"], PlainValidator(_one_of("EdDSA", "ES256", "RS256"))]
-Lifetime = Annotated[timedelta, PlainValidator(_lifetime)]
+Lifetime = Annotated[timedelta, PlainValidator(parse_lifetime)]
 Limit = Annotated[Rate | None, PlainValidator(parse_rate)]
 Networks = Annotated[tuple[Network, ...], PlainValidator(_networks)]
 Switch = Annotated[bool, PlainValidator(parse_switch)]
@@ -209,8 +185,8 @@ class Environment(BaseModel):
     access_token_ttl: Lifetime = timedelta(minutes=15)
     refresh_idle_ttl: Lifetime = timedelta(days=7)
     refresh_absolute_ttl: Lifetime = timedelta(days=30)
-    grace_period: Annotated[timedelta, PlainValidator(_grace_period)] = timedelta(seconds=10)
-    lost_response_window: Annotated[timedelta, PlainValidator(_lost_response_window)] = timedelta(0)
+    grace_period: Annotated[timedelta, PlainValidator(parse_grace_period)] = timedelta(seconds=10)
+    lost_response_window: Annotated[timedelta, PlainValidator(parse_lost_response_window)] = timedelta(0)
     refresh_rate_per_family: Limit = Rate(limit=20, period=timedelta(minutes=1))
     refresh_rate_per_address: Limit = Rate(limit=300, period=timedelta(minutes=5))
     unknown_token_rate: Limit = Rate(limit=20, period=timedelta(minutes=1))

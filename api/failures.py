@@ -6,6 +6,7 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
+from api.client_policy_keys import PolicyKeyError
 from api.database import DatabaseError
 from api.embedded_postgres import EmbeddedPostgresError
 from api.listener import PortTakenError
@@ -23,6 +24,7 @@ _EXPECTED = (
     MigrationError,
     PortTakenError,
     KeyStoreError,
+    PolicyKeyError,
     ClientConflictError,
     UnknownClientError,
 )

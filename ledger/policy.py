@@ -18,6 +18,14 @@ class SubjectStatus(StrEnum):
     SUSPENDED = "suspended"
 
 
+class WhenFull(StrEnum):
+    """What a login does when its subject has as many sessions of the client as it may."""
+
+    REJECT_NEW = "reject_new"
+    REVOKE_OLDEST = "revoke_oldest"
+    REVOKE_LEAST_RECENTLY_USED = "revoke_least_recently_used"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The rules of one client, the deployment's where it set none."""
@@ -36,6 +44,9 @@ class Policy:
     """Report reuse, let the family live."""
     rate_per_family: Rate | None = DEFAULT_RATE_PER_FAMILY
     """Rotations; None: unlimited."""
+    max_sessions: int | None = None
+    """Of one subject at a time; None: any number."""
+    when_full: WhenFull = WhenFull.REJECT_NEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from ledger.gcra import Rate
-from ledger.policy import Policy
+from ledger.policy import Policy, WhenFull
 
 _DURATIONS = {
     "access_ttl": "access_lifetime",
@@ -18,20 +18,23 @@ _DURATIONS = {
     "grace": "grace",
     "lost_response_window": "lost_response_window",
 }
-_PLAIN = {"extend_idle": "extend_idle", "foreign_replays": "foreign_replays", "shadow": "shadow"}
+_PLAIN = frozenset({"extend_idle", "foreign_replays", "shadow", "max_sessions"})
 
 
 def client_policy(default: Policy, overrides: str) -> Policy:
     """Read a client's overrides: JSON with the policy keys, durations in seconds.
 
-    `rate_per_family` is `{"limit": …, "seconds": …}`; null there and at `foreign_replays` means off.
+    `rate_per_family` is `{"limit": …, "seconds": …}`; null there, at `foreign_replays` and at `max_sessions`
+    means off.
     """
     changes: dict[str, Any] = {}
     for key, value in orjson.loads(overrides).items():
         if key in _DURATIONS:
             changes[_DURATIONS[key]] = timedelta(seconds=value)
         elif key in _PLAIN:
-            changes[_PLAIN[key]] = value
+            changes[key] = value
+        elif key == "when_full":
+            changes[key] = WhenFull(value)
         elif key == "rate_per_family":
             changes[key] = (
                 None

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from api.data_directory import stored_secret_key
-from api.quantities import parse_duration, parse_rate, parse_switch, parse_window
+from api.quantities import parse_duration, parse_lost_response_window, parse_rate, parse_switch
 from api.settings import Settings, SettingsError, is_loopback, load_settings
 from ledger.gcra import Rate
 
@@ -553,10 +553,10 @@ def test_other_durations_are_refused(text: str) -> None:
 
 
 def test_a_window_can_be_off() -> None:
-    assert parse_window("off") == timedelta(0)
-    assert parse_window("1h") == timedelta(hours=1)
+    assert parse_lost_response_window("off") == timedelta(0)
+    assert parse_lost_response_window("1h") == timedelta(hours=1)
     with pytest.raises(ValueError, match=r"must be a duration.*, or off"):
-        parse_window("on")
+        parse_lost_response_window("on")
 
 
 @pytest.mark.parametrize(
