@@ -13,11 +13,22 @@ class MediaType(Enum):
     JSON = "application/json"
 
 
-@lru_cache(maxsize=256)
+_LONGEST_KEPT = 256
+
+
 def answer_media_type(accept: str | None) -> MediaType | None:
     """The one with the higher quality, the first where they are alike; None: neither is acceptable."""
     if accept is None or not accept.strip():
         return MediaType.GRAPHQL_RESPONSE
+    return _kept(accept) if len(accept) <= _LONGEST_KEPT else _preferred(accept)
+
+
+@lru_cache(maxsize=256)
+def _kept(accept: str) -> MediaType | None:
+    return _preferred(accept)
+
+
+def _preferred(accept: str) -> MediaType | None:
     ranges = [_range(one) for one in accept.split(",")]
     best = max(MediaType, key=lambda one: _quality(one, ranges))
     return best if _quality(best, ranges) > 0 else None
