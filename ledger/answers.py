@@ -26,6 +26,7 @@ class RefusalCode(StrEnum):
     SUBJECT_INACTIVE = "subject_inactive"
     REUSE_DETECTED = "reuse_detected"
     ASSERTION_INVALID = "assertion_invalid"
+    SESSION_LIMIT_REACHED = "session_limit_reached"
 
     @property
     def terminal(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,17 +12,18 @@ import orjson
 from psycopg import AsyncConnection
 
 from ledger.answers import Answer, RefusalCode, Refused
+from ledger.binary_array import texts
 from ledger.bookkeeping import Bookkeeping
-from ledger.commands import Command, Issue, family_of
+from ledger.commands import Command, Issue, Revoke, family_of
 from ledger.decider import Context, Decision, Evidence, EvidenceWanted, decide
 from ledger.event_codec import decode_payload
-from ledger.events import ForgeryDetected, TokenRotated
-from ledger.family import last_active
+from ledger.events import ForgeryDetected, RevocationReason, TokenRotated
+from ledger.family import ActiveFamily, last_active
 from ledger.policy import Client, Policy, SubjectStatus
 from ledger.recorder import Recorder, Request
 from ledger.sql_files import sql
 from ledger.stored_family import StoredFamily
-from ledger.stores import BatchContext, FamilyView
+from ledger.stores import BatchContext, FamilyView, Pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ class Batch:
             assertions = await self._use_assertions(connection)
             opened = [one.command for one in self.submissions if isinstance(one.command, Issue)]
             family_ids = sorted({family_of(one.command) for one in self.submissions})
-            locked = await self.view.lock(connection, family_ids)
+            locked = await self._lock(connection, family_ids, opened)
             pending = await self.view.read_context(
                 connection,
                 family_ids=family_ids,
@@ -123,6 +124,26 @@ class Batch:
                 await self.view.update(connection, changed)
             self.commit_sent = True
             await connection.execute("COMMIT")
+
+    async def _lock(
+        self, connection: AsyncConnection[Any], family_ids: Sequence[UUID], opened: Sequence[Issue]
+    ) -> Pending[dict[UUID, StoredFamily]]:
+        """Lock the families; where sessions are opened, first the subjects whose sessions a client limits.
+
+        A limit that a client is given at this very moment may be seen by the decision and not by this lock:
+        it then holds from the next login on.
+        """
+        if not opened:
+            return await self.view.lock(connection, family_ids)
+        openings = sorted({(one.subject, one.client_id) for one in opened})
+        await connection.execute(
+            sql("ledger", "lock_limited_subjects"),
+            {
+                "subject": texts([subject for subject, _ in openings]),
+                "client_id": texts([client_id for _, client_id in openings]),
+            },
+        )
+        return await self.view.lock_with_siblings(connection, family_ids, openings)
 
     async def _decide(
         self,
@@ -165,6 +186,7 @@ class Batch:
                     not_before=max(boundaries, default=None),
                     forgery_recordable=self.forgeries.recordable(now),
                     evidence=evidence,
+                    siblings=_siblings(command, client, families),
                 ),
             )
             if isinstance(decision, Decision):
@@ -183,6 +205,12 @@ class Batch:
             )
             if recorded is not None:
                 families[family_id] = stored = recorded
+        for sibling_id in decision.makes_room:
+            ended = Submission(
+                command=Revoke(family_id=sibling_id, reason=RevocationReason.LIMIT),
+                request=replace(submission.request, causation=f"{family_id}:1"),
+            )
+            await self._decide(connection, ended, families, context, unused)
         return Committed(answer=decision.answer, now=now, stored=stored, policy=client.policy)
 
     async def _evidence(
@@ -253,6 +281,18 @@ def _whose(command: Command, stored: StoredFamily | None) -> tuple[str, str]:
         return "", ""
     family = last_active(stored.family)
     return family.subject, family.client_id
+
+
+def _siblings(
+    command: Command, client: Client, families: Mapping[UUID, StoredFamily]
+) -> tuple[ActiveFamily, ...]:
+    """Of a session to be opened: others of its subject and client, those that this batch opened too."""
+    if not isinstance(command, Issue) or client.policy.max_sessions is None:
+        return ()
+    active = (one.family for one in families.values() if isinstance(one.family, ActiveFamily))
+    return tuple(
+        one for one in active if one.subject == command.subject and one.client_id == command.client_id
+    )
 
 
 def _may_open(submission: Submission, client: Client | None, unused: set[tuple[Any, ...]]) -> Refused | None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
+from uuid import UUID
 
 from ledger import gcra
 from ledger.answers import Answer, Ended, Granted, Outcome, RefusalCode, Refused, Renamed
@@ -43,7 +44,7 @@ from ledger.events import (
     TokenRotated,
 )
 from ledger.family import ActiveFamily, ExpiredFamily, Family, RevokedFamily, last_active, passed_deadline
-from ledger.policy import Client, SubjectStatus
+from ledger.policy import Client, SubjectStatus, WhenFull
 from ledger.refresh_token import RefreshToken, same_hash, secret_hash, successor_secret
 
 MAXIMUM_REPLAYS = 100
@@ -90,6 +91,8 @@ class Context:
     """Whether the ledger-wide limit of forgery events leaves room."""
     evidence: Mapping[int, Evidence | None]
     """By generation; None: no event of the family recorded it. An absent key: not read yet."""
+    siblings: tuple[ActiveFamily, ...] = ()
+    """Of a session to be opened, where the client limits their number: others of its subject and client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,8 @@ class Decision:
     events: tuple[FamilyEvent, ...] = ()
     """The first is caused by the command, the others by the first."""
     bookkeeping: Bookkeeping
+    makes_room: tuple[UUID, ...] = ()
+    """Families that are to be revoked for it, with the reason LIMIT."""
 
 
 def decide(
@@ -139,6 +144,9 @@ def _issue(family: Family | None, command: Issue, context: Context) -> Decision:
         raise ValueError(f"the family {command.family_id} exists: its id was not minted for this command")
     if context.subject_status is SubjectStatus.SUSPENDED:
         return Decision(answer=Refused(code=RefusalCode.SUBJECT_INACTIVE), bookkeeping=Bookkeeping())
+    makes_room = _room_for_one(context)
+    if makes_room is None:
+        return Decision(answer=Refused(code=RefusalCode.SESSION_LIMIT_REACHED), bookkeeping=Bookkeeping())
     policy = context.client.policy
     absolute = context.now + policy.absolute_lifetime
     issued = TokenIssued(
@@ -153,8 +161,36 @@ def _issue(family: Family | None, command: Issue, context: Context) -> Decision:
     )
     token = RefreshToken(family_id=command.family_id, generation=0, secret=command.secret)
     return Decision(
-        answer=Granted(outcome=Outcome.ISSUED, token=token), events=(issued,), bookkeeping=Bookkeeping()
+        answer=Granted(outcome=Outcome.ISSUED, token=token),
+        events=(issued,),
+        bookkeeping=Bookkeeping(),
+        makes_room=makes_room,
     )
+
+
+def _room_for_one(context: Context) -> tuple[UUID, ...] | None:
+    """Which sessions have to end so that one more fits in; None: none may be opened."""
+    policy = context.client.policy
+    if policy.max_sessions is None:
+        return ()
+    living = [
+        one
+        for one in context.siblings
+        if passed_deadline(one, context.now) is None and not _opened_before(one, context.not_before)
+    ]
+    surplus = len(living) + 1 - policy.max_sessions
+    if surplus <= 0:
+        return ()
+    match policy.when_full:
+        case WhenFull.REJECT_NEW:
+            return None
+        case WhenFull.REVOKE_OLDEST:
+            living.sort(key=lambda one: (one.opened_at, one.family_id))
+        case WhenFull.REVOKE_LEAST_RECENTLY_USED:
+            living.sort(key=lambda one: (one.last_used_at, one.family_id))
+        case _:
+            assert_never(policy.when_full)
+    return tuple(one.family_id for one in living[:surplus])
 
 
 def _refresh(
@@ -384,10 +420,14 @@ def _expired(family: ActiveFamily, book: Bookkeeping, now: datetime) -> Decision
 
 
 def _not_before(family: ActiveFamily, book: Bookkeeping, context: Context) -> Decision | None:
-    if context.not_before is None or family.opened_at >= context.not_before:
+    if not _opened_before(family, context.not_before):
         return None
     events, bookkeeping = _end(family, book, RevocationReason.NOT_BEFORE)
     return Decision(answer=Ended(ended=False), events=events, bookkeeping=bookkeeping)
+
+
+def _opened_before(family: ActiveFamily, not_before: datetime | None) -> bool:
+    return not_before is not None and family.opened_at < not_before
 
 
 def _end(

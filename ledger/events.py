@@ -65,6 +65,8 @@ class RevocationReason(StrEnum):
     """By its own subject from another session."""
     ADMIN = "admin"
     REUSE = "reuse"
+    LIMIT = "limit"
+    """By a login that found the subject with as many sessions as the client allows."""
     NOT_BEFORE = "not_before"
 
 

@@ -233,7 +233,9 @@ def _personal_data_of(event: FamilyEvent, data: PersonalData) -> PersonalData:
 def _actor(event: FamilyEvent, actor: str | None, subject: str) -> str:
     """What the ledger found out or ended by itself was done by the system, not by whoever asked."""
     match event:
-        case TokenRevoked(reason=RevocationReason.REUSE | RevocationReason.NOT_BEFORE):
+        case TokenRevoked(
+            reason=RevocationReason.REUSE | RevocationReason.LIMIT | RevocationReason.NOT_BEFORE
+        ):
             return "system"
         case (
             TokenExpired()

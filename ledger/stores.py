@@ -47,6 +47,15 @@ class FamilyView(Protocol):
         """Lock the families in the order of their ids; unknown ones are left out of the answer."""
         ...
 
+    async def lock_with_siblings(
+        self,
+        connection: AsyncConnection[Any],
+        family_ids: Sequence[UUID],
+        openings: Sequence[tuple[str, str]],
+    ) -> Pending[dict[UUID, StoredFamily]]:
+        """As `lock`; also the living families of these subjects and clients, where the client limits them."""
+        ...
+
     async def read_context(
         self,
         connection: AsyncConnection[Any],

@@ -41,6 +41,9 @@ class SessionEndReason(Enum):
     SUBJECT = strawberry.enum_value("subject", description="By its own subject from another session.")
     ADMIN = "admin"
     REUSE = "reuse"
+    LIMIT = strawberry.enum_value(
+        "limit", description="The session limit ended the oldest or least recently used."
+    )
     NOT_BEFORE = "not_before"
     IDLE = "idle"
     ABSOLUTE = "absolute"

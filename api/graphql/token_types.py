@@ -96,6 +96,7 @@ class AuthProblemCode(Enum):
         RefusalCode.ASSERTION_INVALID,
         description="Neither. Get a new assertion; one is accepted once.",
     )
+    SESSION_LIMIT_REACHED = strawberry.enum_value(RefusalCode.SESSION_LIMIT_REACHED, description="Neither.")
 
 
 @described_type
@@ -206,6 +207,9 @@ _MESSAGES = {
         "A refresh token that had been replaced came back: the session was ended. Sign the user in again."
     ),
     RefusalCode.ASSERTION_INVALID: "The assertion is not accepted. Get a new one.",
+    RefusalCode.SESSION_LIMIT_REACHED: (
+        "The user has as many sessions of this client as it allows. End one of them first."
+    ),
 }
 
 

@@ -52,6 +52,24 @@ class ActiveTokens:
         )
         return _Answer(cursor, lambda rows: {row[0]: family_of_row(row) for row in rows})
 
+    async def lock_with_siblings(
+        self,
+        connection: AsyncConnection[Any],
+        family_ids: Sequence[UUID],
+        openings: Sequence[tuple[str, str]],
+    ) -> _Answer[dict[UUID, StoredFamily]]:
+        """One statement, as `lock`; its snapshot is taken after the subjects' rows were locked."""
+        cursor = await connection.execute(
+            sql(_PACKAGE, "lock_with_siblings"),
+            {
+                "family_ids": uuids(family_ids),
+                "subject": texts([subject for subject, _ in openings]),
+                "client_id": texts([client_id for _, client_id in openings]),
+            },
+            binary=True,
+        )
+        return _Answer(cursor, lambda rows: {row[0]: family_of_row(row) for row in rows})
+
     async def read_context(
         self,
         connection: AsyncConnection[Any],

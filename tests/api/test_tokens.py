@@ -26,6 +26,7 @@ FIXED = {
     "SUBJECT_INACTIVE": (False, True),
     "REUSE_DETECTED": (True, False),
     "ASSERTION_INVALID": (False, False),
+    "SESSION_LIMIT_REACHED": (False, False),
 }
 """Terminal and retryable of every code that can be answered, as the contract fixes them."""
 
