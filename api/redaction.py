@@ -10,7 +10,7 @@ REDACTED = "[redacted]"
 _SECRET = re.compile(
     r"tlrt_[A-Za-z0-9_-]+"  # refresh tokens, whole or cut
     r"|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"  # JWTs: access tokens and assertions
-    r"|(?:(?<![\w-])|(?<=\\n))e(?:yA|wo)[\w-]{8,}\.[\w-]{8,}\.[\w-]+"  # JWTs that begin with a space or a line
+    r"|(?:(?<![\w-])|(?<=\\n))e(?:yA|wo)[\w-]{8,}\.[\w-]{8,}\.[\w-]+"  # JWTs with a space or a line in front
     r"|(?<=://)[^/\s@:]*:[^/\s@]*(?=@)"  # user and password of a URL
     r"|(?i:(?<=password=)|(?<=bearer )|(?<=basic ))(?:'(?:[^'\\]|\\.)*'|[^\s&'\"]+)"
 )

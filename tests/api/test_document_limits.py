@@ -91,6 +91,15 @@ async def test_out_of_bounds_is_refused_quickly_and_without_data(server: Server)
         assert seconds < QUICKLY, (name, seconds)
 
 
+async def test_a_long_text_that_is_told_of_in_an_error_takes_no_longer(server: Server) -> None:
+    for text in ("://" + ":" * 60_000, "eyJ" * 20_000, "password='" * 6_000, "x" * 60_000, "x " * 30_000):
+        for query in (f'{{ "{text}" }}', f'{{ __typename @skip(if: "{text}") }}'):
+            answer, seconds = await send(server, query)
+            assert answer.status in (400, 422)
+            assert len(answer.body) < 2_000
+            assert seconds < QUICKLY, (text[:12], seconds)
+
+
 async def test_the_worst_that_is_within_is_answered_quickly(server: Server) -> None:
     for name, query in WITHIN.items():
         answer, seconds = await send(server, query)
