@@ -1,246 +1,398 @@
-"""Made-up histories of one family: the ledger on a real database answers and records what the table says."""
+"""Made-up histories of one subject: the application answers over GraphQL and records what the table says."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from uuid import uuid4
 
-import orjson
-from hypothesis import HealthCheck, settings
+import uvloop
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
-from psycopg import AsyncConnection
 
-from ledger.answers import Ended, Granted, Refused
-from ledger.batch import Committed
-from ledger.bookkeeping import Fingerprint
-from ledger.commands import Logout, Presented, Refresh, Revoke
+from ledger.answers import Ended
+from ledger.commands import Expire, Revoke
 from ledger.events import RevocationReason
-from ledger.refresh_token import RefreshToken
-from projections.active_tokens.rebuild import rebuild
-from tests.ledger_harness import Harness, harness
-from tests.property.table_model import Expected, Model, Rules
+from tests.api.server import differences
+from tests.property.conversation import BODY, BY_COOKIE, HOME, Conversation, Held, Way
+from tests.property.frozen_ledger import (
+    AGENTS,
+    IMPATIENT,
+    NETWORKS,
+    REQUESTS_AN_ADDRESS,
+    FrozenLedger,
+    frozen_ledger,
+    new_id,
+)
+from tests.property.subject_model import Subject
+from tests.property.table_model import ROWS, Expected, Known, Presenter, Rules
 
-AGENTS = [b"firefox.", b"firefox.", b"curl...."]
-PREFIXES = [b"home....", b"home....", b"home....", b"work....", b"cafe....", b"train...", b"hotel..."]
-SHORT = [0.5, 2, 5, 10, 11]
-LONG = [60, 61, 1800, 3600, 86400, 6 * 86400, 8 * 86400]
-ENDS = ["log out", "revoke", "not before"]
+HISTORIES = os.environ.get("MACHINE_HISTORIES")
+"""How many, new ones each time; without a number 250 that are always the same, of 6,000 steps in all."""
+LOGOUTS = frozenset(
+    {
+        "logout THIS",
+        "logout OTHERS",
+        "logout ALL",
+        "logout of several",
+        "logout by access token",
+        "logout by an access token that has expired",
+    }
+)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presenter:
-    """Who presents a token, and how."""
-
-    fingerprint: Fingerprint
-    cookie: bool
-    client: str = "web"
-
-
-HONEST = Presenter(fingerprint=Fingerprint(agent=b"firefox.", prefix=b"home...."), cookie=False)
+transports = st.sampled_from(["BODY", "COOKIE"])
+ways = st.sampled_from(
+    [
+        *[BODY, BY_COOKIE] * 2,
+        Way(by_cookie=False, answered_by="COOKIE"),
+        Way(by_cookie=True, answered_by="COOKIE"),
+    ]
+)
+which = st.sampled_from([0, 0, 0, 0, 1, 2])
 presenters = st.builds(
     Presenter,
-    fingerprint=st.builds(Fingerprint, agent=st.sampled_from(AGENTS), prefix=st.sampled_from(PREFIXES)),
-    cookie=st.booleans(),
-    client=st.sampled_from(["web"] * 9 + ["other"]),
+    agent=st.sampled_from(["Firefox", *AGENTS]),
+    network=st.sampled_from([*["home"] * 4, *NETWORKS]),
+)
+settings_of_a_client = st.fixed_dictionaries(
+    {},
+    optional={
+        "access": st.sampled_from([60, 900]),
+        "extend": st.booleans(),
+        "grace": st.sampled_from([0, 5, 10, 60]),
+        "lost": st.sampled_from([0, 600, 3600]),
+        "foreign": st.sampled_from([None, 0, 1, 5]),
+        "shadow": st.booleans(),
+        "limited": st.booleans(),
+    },
 )
 
 
+def somebody_is_signed_in(machine: Machine) -> bool:
+    return any(one.expected.ended is None for one in machine.talk.held)
+
+
+while_signed_in = precondition(somebody_is_signed_in)
+
+
 class Machine(RuleBasedStateMachine):
-    """Each step is one command; the model says what it is answered with and which events it leaves."""
+    """Each step sends requests; the model says how each is answered and which events it leaves."""
 
-    runner: asyncio.Runner
-    ledger: Harness
-    database_url: str
+    loop: ClassVar[asyncio.AbstractEventLoop]
+    ledger: ClassVar[FrozenLedger]
+    reached: ClassVar[Counter[str]]
 
-    @initialize()
-    def open(self) -> None:
-        self.ledger.elapsed = timedelta(0)
-        self.execute("DELETE FROM subjects")
-        self.set_rules(Rules())
-        done = self.runner.run(self.ledger.issue())
-        assert isinstance(done.answer, Granted)
-        self.tokens = [done.answer.token]
-        self.model = Model(opened=done.now)
-        self.recorded = 1
+    talk: Conversation
 
-    @rule(seconds=st.sampled_from(SHORT))
-    def wait(self, seconds: float) -> None:
-        self.ledger.elapsed += timedelta(seconds=seconds)
-
-    @rule(seconds=st.sampled_from(LONG))
-    def wait_long(self, seconds: float) -> None:
-        self.ledger.elapsed += timedelta(seconds=seconds)
-
-    @rule(who=presenters, times=st.sampled_from([1, 1, 2, 10]))
-    def refresh_the_current(self, who: Presenter, times: int) -> None:
-        for _ in range(times):
-            self.present(self.tokens[self.model.generation], who)
-
-    @rule(who=presenters, back=st.sampled_from([1, 1, 1, 2]), times=st.sampled_from([1, 1, 3]))
-    def refresh_a_replaced(self, who: Presenter, back: int, times: int) -> None:
-        for _ in range(times):
-            self.present(self.tokens[max(0, self.model.generation - back)], who)
-
-    @rule(who=presenters)
-    def tabs_race(self, who: Presenter) -> None:
-        token = self.tokens[self.model.generation]
-        for _ in range(3):
-            self.present(token, who)
-        self.present(self.tokens[self.model.generation], who)
-
-    @rule(who=presenters, back=st.integers(3, 12))
-    def refresh_an_old_one(self, who: Presenter, back: int) -> None:
-        if self.model.generation >= back:
-            self.present(self.tokens[self.model.generation - back], who)
-
-    @rule(
-        what=st.sampled_from(["forge", "suspend", "reactivate", "reactivate", *["nothing"] * 4, *ENDS]),
-        back=st.integers(-2, 3),
+    @initialize(
+        transport=transports,
+        lives=st.sampled_from([(7 * 86400, 30 * 86400), (3600, 7200), (3600, 3600)]),
+        rotations=st.sampled_from([20, 20, 20, 4]),
+        changes=settings_of_a_client,
     )
-    def something_rare(self, what: str, back: int) -> None:
-        generation = max(0, self.model.generation - back)
-        family_id = self.tokens[0].family_id
-        match what:
-            case "forge":
-                forged = RefreshToken(family_id=family_id, generation=generation, secret=os.urandom(32))
-                self.present(forged, HONEST, genuine=False)
-            case "suspend" | "reactivate":
-                self.model.suspended = what == "suspend"
-                self.execute(
-                    "INSERT INTO subjects (subject, status) VALUES ('ada', %s)"
-                    " ON CONFLICT (subject) DO UPDATE SET status = excluded.status",
-                    "suspended" if self.model.suspended else "active",
-                )
-            case "log out":
-                token = self.tokens[min(generation, self.model.generation)]
-                presented = Presented(token=token, fingerprint=HONEST.fingerprint)
-                done = self.runner.run(self.ledger.submit(Logout(presented=presented)))
-                agent = HONEST.fingerprint.agent
-                self.compare(done, self.model.logout(done.now, token.generation, genuine=True, agent=agent))
-            case "revoke":
-                command = Revoke(family_id=family_id, reason=RevocationReason.SUBJECT)
-                done = self.runner.run(self.ledger.submit(command))
-                self.compare(done, self.model.revoke(done.now))
-            case "not before":
-                self.model.not_before = self.model.opened + timedelta(microseconds=1)
-                self.execute(
-                    "INSERT INTO subjects (subject, not_before) VALUES ('ada', %s)"
-                    " ON CONFLICT (subject) DO UPDATE SET not_before = excluded.not_before",
-                    self.model.not_before,
-                )
-
-    @rule(
-        rules=st.builds(
-            Rules,
-            grace=st.sampled_from([0, 5, 10, 60]),
-            lost=st.sampled_from([0, 0, 3600]),
-            foreign=st.sampled_from([None, 0, 1, 5]),
-            shadow=st.sampled_from([False, False, True]),
-            limit=st.sampled_from([None, 20]),
+    def begin(self, transport: str, lives: tuple[int, int], rotations: int, changes: dict[str, Any]) -> None:
+        rules = Rules(idle=lives[0], absolute=lives[1], **changes)
+        known = Known(now=self.ledger.clock.now, rules=rules)
+        self.talk = Conversation(
+            loop=self.loop,
+            ledger=self.ledger,
+            subject=Subject(name=f"subject-{uuid4()}", known=known, rotations=rotations),
+            reached=self.reached,
         )
+        self.talk.move(timedelta(minutes=2))  # no limit remembers the history before
+        self.talk.execute("UPDATE everyone SET not_before = NULL")
+        self.talk.execute("UPDATE clients SET not_before = NULL")
+        self.talk.set_rules(rules)
+        self.talk.login(transport)
+
+    @rule(seconds=st.sampled_from([0.5, 2, 5, 9.999999, 10, 11, 60]))
+    def wait(self, seconds: float) -> None:
+        self.talk.move(timedelta(seconds=seconds))
+
+    @rule(
+        which=which,
+        what=st.sampled_from(["grace", "grace", "lost", "lost", "idle", "absolute", "an hour", "a day"]),
+        more=st.sampled_from([-1, 0, 0, 1]),
     )
-    def change_rules(self, rules: Rules) -> None:
-        self.set_rules(rules)
-        self.model.rules = rules
+    def wait_until_a_boundary(self, which: int, what: str, more: int) -> None:
+        one, now = self.talk.pick(which).expected, self.talk.now
+        newest = one.replaced.get(one.generation - 1)
+        ends: dict[str, datetime | None] = {
+            "grace": None if newest is None else newest.grace_ends,
+            "lost": None if newest is None else newest.lost_ends,
+            "idle": one.idle_ends,
+            "absolute": one.absolute_ends,
+            "an hour": now + timedelta(hours=1),
+            "a day": now + timedelta(days=1),
+        }
+        at = ends[what]
+        if at is not None and at > now:
+            self.talk.move(at + timedelta(microseconds=more) - now)
+
+    @rule(changes=settings_of_a_client)
+    def change_the_settings(self, changes: dict[str, Any]) -> None:
+        rules = self.talk.subject.known.rules
+        self.talk.set_rules(Rules(idle=rules.idle, absolute=rules.absolute, **changes))
+
+    @rule(suspended=st.sampled_from([True, False, False]))
+    def suspend_or_reactivate(self, suspended: bool) -> None:
+        self.talk.subject.known.suspended = suspended
+        self.talk.execute(
+            "INSERT INTO subjects (subject, status) VALUES (%s, %s)"
+            " ON CONFLICT (subject) DO UPDATE SET status = excluded.status",
+            self.talk.subject.name,
+            "suspended" if suspended else "active",
+        )
+
+    @while_signed_in
+    @rule(
+        of=st.sampled_from(["subject", "client", "everyone"]),
+        which=which,
+        more=st.sampled_from([0, 1, 1]),
+    )
+    def set_not_before(self, of: str, which: int, more: int) -> None:
+        """The moment at which a session was opened spares it, the next one does not."""
+        held = self.talk.pick(which)
+        at = held.expected.opened + timedelta(microseconds=more)
+        if at > self.talk.now:
+            return
+        at = self.talk.subject.set_not_before(of, at)
+        match of:
+            case "subject":
+                self.talk.execute(
+                    "INSERT INTO subjects (subject, not_before) VALUES (%s, %s)"
+                    " ON CONFLICT (subject) DO UPDATE SET not_before = excluded.not_before",
+                    self.talk.subject.name,
+                    at,
+                )
+            case "client":
+                self.talk.execute("UPDATE clients SET not_before = %s", at)
+            case _:
+                self.talk.execute("UPDATE everyone SET not_before = %s", at)
+        self.talk.refresh(held)
+
+    @precondition(lambda self: not somebody_is_signed_in(self))
+    @rule(transport=transports)
+    def log_in_again(self, transport: str) -> None:
+        self.suspend_or_reactivate(suspended=False)
+        self.talk.login(transport)
+
+    @precondition(lambda self: len(self.talk.held) < 6)
+    @rule(transport=transports)
+    def log_in_elsewhere(self, transport: str) -> None:
+        self.talk.login(transport)
+
+    @rule(which=which, back=st.sampled_from([0, 1]), who=presenters, way=ways)
+    def refresh(self, which: int, back: int, who: Presenter, way: Way) -> None:
+        self.talk.refresh(self.talk.pick(which), back, who, way)
+
+    @while_signed_in
+    @rule(which=which, who=presenters, way=ways, times=st.sampled_from([1, 2, 4]))
+    def refresh_the_current(self, which: int, who: Presenter, way: Way, times: int) -> None:
+        for _ in range(times):
+            self.talk.refresh(self.talk.pick(which), 0, who, way)
+
+    @while_signed_in
+    @rule(which=which, who=presenters, way=ways, back=st.sampled_from([1, 1, 2, 3, 9]))
+    def refresh_a_replaced(self, which: int, who: Presenter, way: Way, back: int) -> None:
+        self.talk.refresh(self.talk.pick(which), back, who, way)
+
+    @while_signed_in
+    @rule(which=which, who=presenters, way=ways, tabs=st.integers(2, 5), back=st.sampled_from([0, 0, 1]))
+    def tabs_race(self, which: int, who: Presenter, way: Way, tabs: int, back: int) -> None:
+        """At once, so that they share transactions; then one of them goes on with the token it got."""
+        held = self.talk.pick(which)
+        if self.talk.subject.known.rules.grace == 0:
+            tabs = 1  # a replaced token that comes back in the transaction of its rotation is not reported
+        self.talk.race(held, tabs, back, who, way)
+        self.talk.refresh(held, 0, who, way)
+
+    @while_signed_in
+    @rule(which=which, who=presenters, windows=st.sampled_from([1, 8, 9, 9, 10]))
+    def a_burst_pushes_windows_out(self, which: int, who: Presenter, windows: int) -> None:
+        held = self.talk.pick(which)
+        for _ in range(windows):
+            self.talk.refresh(held)
+        self.talk.refresh(held, windows, who)
+
+    @while_signed_in
+    @rule(which=which, network=st.sampled_from(list(NETWORKS)), times=st.sampled_from([2, 6]))
+    def a_thief_follows_each_rotation(self, which: int, network: str, times: int) -> None:
+        held = self.talk.pick(which)
+        for _ in range(times):
+            self.talk.refresh(held)
+            self.talk.refresh(held, 1, Presenter(network=network))
+
+    @while_signed_in
+    @rule(
+        which=which,
+        agent=st.sampled_from(list(AGENTS)),
+        lost=st.sampled_from([None, 600, 600]),
+        times=st.sampled_from([1, 4, 4]),
+    )
+    def answers_get_lost(self, which: int, agent: str, lost: int | None, times: int) -> None:
+        held = self.talk.pick(which)
+        if lost is not None:
+            self.talk.set_rules(replace(self.talk.subject.known.rules, lost=lost))
+        for _ in range(times):
+            self.talk.refresh(held)
+            self.talk.move(timedelta(minutes=1))
+            self.talk.refresh(held, 1, Presenter(agent=agent))
+
+    @while_signed_in
+    @rule(which=which, rotations=st.integers(1, 3), late=st.booleans(), logout=st.booleans())
+    def an_old_token_comes_back(self, which: int, rotations: int, late: bool, logout: bool) -> None:
+        held = self.talk.pick(which)
+        for _ in range(rotations):
+            self.talk.refresh(held)
+        if late:
+            self.talk.move(timedelta(minutes=1))
+        if logout:
+            self.log_out_with(held, rotations, "ALL", BODY)
+        else:
+            self.talk.refresh(held, rotations)
+
+    @while_signed_in
+    @rule(which=which, often=st.sampled_from([2, 2, 2, 2, 102]))
+    def a_client_asks_again_and_again(self, which: int, often: int) -> None:
+        held = self.talk.pick(which)
+        self.talk.refresh(held)
+        self.talk.race(held, often, 1, HOME, BODY)
+
+    @rule(which=which, ahead=st.integers(-2, 2), way=ways)
+    def present_a_forged_token(self, which: int, ahead: int, way: Way) -> None:
+        held = self.talk.pick(which)
+        self.talk.forge(held, max(0, held.expected.generation + ahead), way)
+
+    @rule(
+        which=which, what=st.sampled_from(["nothing", "access token", "damaged", "no such session"]), way=ways
+    )
+    def present_what_is_no_token_of_ours(self, which: int, what: str, way: Way) -> None:
+        held = self.talk.pick(which)
+        newest = held.tokens[-1]
+        presented = {
+            "nothing": None,
+            "access token": held.access_token,
+            "damaged": newest[:60] + ("A" if newest[60] != "A" else "B") + newest[61:],
+            "no such session": self.ledger.forge(new_id(), held.expected.generation),
+        }[what]
+        row = {"nothing": "1 missing", "no such session": "3"}.get(what, "1 unknown")
+        word = "TOKEN_MISSING" if what == "nothing" else "TOKEN_UNKNOWN"
+        self.talk.compare(held, self.talk.send(presented, HOME, way), Expected(row=row, word=word), way)
+
+    @rule(
+        which=which,
+        what=st.sampled_from(["no header", "another site", "answer in the body"]),
+        back=st.sampled_from([0, 1]),
+    )
+    def present_a_cookie_as_another_site_could(self, which: int, what: str, back: int) -> None:
+        held = self.talk.pick(which)
+        way = Way(by_cookie=True, answered_by="BODY" if what == "answer in the body" else None)
+        headers = {"no header": {"x-token-ledger": ""}, "another site": {"origin": "https://evil.example"}}
+        token = held.tokens[max(0, held.expected.generation - back)]
+        answer = self.talk.send(token, HOME, way, headers=headers.get(what))
+        self.talk.compare(held, answer, Expected(row="2 cross-site", word="CSRF_FAILED"), way)
+
+    @while_signed_in
+    @rule(which=which, times=st.sampled_from([1, 1, REQUESTS_AN_ADDRESS + 1]))
+    def one_address_asks_too_often(self, which: int, times: int) -> None:
+        for _ in range(times):
+            self.talk.refresh(self.talk.pick(which), host=IMPATIENT)
+
+    @rule(which=which, back=st.sampled_from([0, 1]), client=st.sampled_from(["web", "other"]))
+    def present_as_a_client(self, which: int, back: int, client: str) -> None:
+        self.talk.refresh(self.talk.pick(which), back, client=client)
+
+    @rule(which=which, logout=st.booleans())
+    def a_confidential_client_does_not_authenticate(self, which: int, logout: bool) -> None:
+        self.talk.subject.known.confidential = True
+        self.talk.execute("UPDATE clients SET confidential = true")
+        if logout:
+            self.log_out_with(self.talk.pick(which), 0, "ALL", BODY)
+        else:
+            self.talk.refresh(self.talk.pick(which))
+        self.talk.subject.known.confidential = False
+        self.talk.execute("UPDATE clients SET confidential = false")
+
+    @rule(
+        which=which,
+        back=st.sampled_from([0, 0, 1, 2, 9]),
+        scope=st.sampled_from(["THIS", "OTHERS", "ALL"]),
+        way=st.sampled_from([BODY, BY_COOKIE]),
+        others=st.sampled_from([0, 0, 1, 2]),
+    )
+    def log_out(self, which: int, back: int, scope: str, way: Way, others: int) -> None:
+        held = self.talk.pick(which)
+        for _ in range(others):
+            self.talk.login("BODY")
+        self.log_out_with(held, back, scope, way)
+
+    def log_out_with(self, held: Held, back: int, scope: str, way: Way) -> None:
+        generation = max(0, held.expected.generation - back)
+        self.talk.logout(held, held.tokens[generation], generation, scope, way)
+
+    @rule(which=which, ahead=st.integers(-1, 1), scope=st.sampled_from(["THIS", "ALL"]))
+    def log_out_with_a_forged_token(self, which: int, ahead: int, scope: str) -> None:
+        held = self.talk.pick(which)
+        generation = max(0, held.expected.generation + ahead)
+        token = self.ledger.forge(held.id, generation)
+        self.talk.logout(held, token, generation, scope, BODY, genuine=False)
+
+    @rule(which=which, scope=st.sampled_from(["THIS", "OTHERS", "ALL"]), minutes=st.sampled_from([0, 0, 15]))
+    def log_out_by_access_token(self, which: int, scope: str, minutes: int) -> None:
+        self.talk.move(timedelta(minutes=minutes))
+        self.talk.logout_by_access_token(self.talk.pick(which), scope)
+
+    @rule(which=which, what=st.sampled_from(["nothing", "sweep", "sweep", "revoke"]))
+    def revoke_or_sweep(self, which: int, what: str) -> None:
+        held, known = self.talk.pick(which), self.talk.subject.known
+        if what == "sweep":
+            answer = self.talk.submit(Expire(family_id=held.id))
+            assert answer == Ended(ended=held.expected.sweep(known))
+        if what == "revoke":
+            answer = self.talk.submit(Revoke(family_id=held.id, reason=RevocationReason.SUBJECT))
+            assert answer == Ended(ended=held.expected.revoke(known, "subject"))
 
     @invariant()
     def the_events_are_those_expected(self) -> None:
-        if hasattr(self, "model"):
-            rows = self.rows("SELECT count(*) FROM events WHERE stream_id = %s", self.tokens[0].family_id)
-            assert rows == [(self.recorded,)]
+        self.talk.compare_events()
 
     def teardown(self) -> None:
-        async def differences() -> list[Any]:
-            async with await AsyncConnection.connect(self.database_url, autocommit=True) as connection:
-                return [one async for step in rebuild(connection, dry_run=True) for one in step.differences]
-
-        assert self.runner.run(differences()) == []
-
-    def present(self, token: RefreshToken, who: Presenter, *, genuine: bool = True) -> None:
-        presented = Presented(token=token, fingerprint=who.fingerprint, client_id=who.client)
-        command = Refresh(presented=presented, by_cookie=who.cookie, nonce=os.urandom(32))
-        done = self.runner.run(self.ledger.submit(command))
-        expected = self.model.refresh(
-            done.now,
-            token.generation,
-            genuine=genuine,
-            agent=who.fingerprint.agent,
-            prefix=who.fingerprint.prefix,
-            cookie=who.cookie,
-            client=who.client,
-        )
-        self.compare(done, expected)
-
-    def compare(self, done: Committed, expected: Expected) -> None:
-        match done.answer:
-            case Granted() as granted:
-                assert (granted.outcome.value, granted.token.generation) == (
-                    expected.answer,
-                    expected.generation,
-                )
-                if granted.outcome.value == "rotated":
-                    self.tokens.append(granted.token)
-                assert granted.token == self.tokens[granted.token.generation]
-            case Refused() as refused:
-                assert refused.code.value == expected.answer
-            case Ended() as ended:
-                assert ("ended" if ended.ended else "nothing") == expected.answer
-        types = self.rows(
-            "SELECT type FROM events WHERE stream_id = %s AND version > %s ORDER BY version",
-            self.tokens[0].family_id,
-            self.recorded,
-        )
-        assert tuple(row[0] for row in types) == expected.events
-        self.recorded += len(expected.events)
-
-    def set_rules(self, rules: Rules) -> None:
-        limit = None if rules.limit is None else {"limit": rules.limit, "seconds": 60}
-        policy = {
-            "grace": rules.grace,
-            "lost_response_window": rules.lost,
-            "foreign_replays": rules.foreign,
-            "shadow": rules.shadow,
-            "rate_per_family": limit,
-        }
-        self.execute("UPDATE clients SET policy = %s::jsonb", orjson.dumps(policy).decode())
-
-    def rows(self, statement: str, *parameters: object) -> list[Any]:
-        return self.runner.run(self.ledger.rows(statement, *parameters))
-
-    def execute(self, statement: str, *parameters: object) -> None:
-        async def run() -> None:
-            async with self.ledger.pool.connection() as connection:
-                await connection.execute("RESET ROLE")
-                await connection.execute(statement.encode(), parameters)
-                await connection.execute("SET ROLE token_ledger_service")
-
-        self.runner.run(run())
+        self.talk.compare_rebuilt()
 
 
-def test_two_hundred_histories_of_thirty_steps_show_no_difference(database_url: str) -> None:
-    with asyncio.Runner() as runner:
-        context = harness(database_url)
-        Machine.runner, Machine.database_url = runner, database_url
+def test_what_is_answered_and_recorded_is_what_the_table_says(database_url: str) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        context = frozen_ledger(database_url)
         Machine.ledger = runner.run(context.__aenter__())
+        Machine.loop, Machine.reached = runner.get_loop(), Counter()
         try:
             run_state_machine_as_test(
                 Machine,
                 settings=settings(
-                    max_examples=200,
+                    max_examples=int(HISTORIES or 250),
                     stateful_step_count=30,
                     deadline=None,
+                    database=None,
+                    derandomize=HISTORIES is None,
+                    phases=[Phase.generate, Phase.shrink],
                     suppress_health_check=list(HealthCheck),
                 ),
             )
+            assert runner.run(differences(database_url)) == []
         finally:
             runner.run(context.__aexit__(None, None, None))
+    if HISTORIES is None:
+        assert (ROWS | LOGOUTS) - (+Machine.reached).keys() == set(), "no history came there"
