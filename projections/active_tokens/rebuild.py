@@ -6,12 +6,13 @@ Bookkeeping, which no event rebuilds, is kept where the row exists and left out 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from ledger.binary_array import uuids
 from ledger.bookkeeping import Bookkeeping
 from ledger.event_codec import decode_payload
 from ledger.events import AdministrativeEvent
@@ -25,6 +26,7 @@ from projections.active_tokens.rows import family_of_row, inserted, row_of
 _PACKAGE = "projections.active_tokens"
 _FIRST = UUID(int=0)
 _FAMILIES_A_STEP = 500
+_EVENTS_A_STEP = 10_000
 _KEPT = frozenset({"windows", "bookkeeping"})
 
 
@@ -49,10 +51,10 @@ class Step:
 
 
 async def rebuild(connection: AsyncConnection[Any], *, dry_run: bool) -> AsyncIterator[Step]:
-    """Rebuild the view family by family, each under its row lock, some hundred a transaction.
+    """Rebuild the view family by family: compared in one snapshot, without a lock; what differs is mended.
 
-    A dry run only compares. Refreshing goes on meanwhile; a family is locked for one step at the most.
-    The connection is in autocommit mode.
+    A dry run only compares. Refreshing goes on meanwhile; a family that differs is locked while it is folded
+    once more and overwritten. The connection is in autocommit mode.
 
     Raises:
         ledger.evolve.BrokenStreamError: events that no decision can have made.
@@ -61,14 +63,19 @@ async def rebuild(connection: AsyncConnection[Any], *, dry_run: bool) -> AsyncIt
     after = _FIRST
     while True:
         async with connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor = await connection.execute(
-                sql(_PACKAGE, "next_families"), {"after": after, "families": _FAMILIES_A_STEP}
+                sql(_PACKAGE, "next_families"),
+                {"after": after, "families": _FAMILIES_A_STEP, "events": _EVENTS_A_STEP},
             )
             row = await cursor.fetchone()
             if row is None or row[0] is None:
                 return
-            step = await _step(connection, after=after, until=row[0], dry_run=dry_run)
+            step = await _compared(connection, after=after, until=row[0])
         after = row[0]
+        if not dry_run:
+            for family_id in {one.family_id: None for one in step.differences}:
+                await _mend(connection, family_id)
         yield step
 
 
@@ -79,36 +86,34 @@ async def count_families(connection: AsyncConnection[Any]) -> int:
     return 0 if row is None else row[0]
 
 
-async def _step(connection: AsyncConnection[Any], *, after: UUID, until: UUID, dry_run: bool) -> Step:
+async def _compared(connection: AsyncConnection[Any], *, after: UUID, until: UUID) -> Step:
+    """Events and rows of one snapshot agree: a batch writes both in one transaction."""
     bounds = {"after": after, "until": until}
-    missing: set[UUID] = set()
-    while True:
-        live = await _lock(connection, bounds)
-        rebuilt, events = await _fold_between(connection, bounds)
-        unlocked = rebuilt.keys() - live.keys()
-        if unlocked == missing:
-            break
-        missing = set(unlocked)  # opened between the two statements, or truly without a row: look again
-    for family_id, stored in rebuilt.items():
-        if family_id in live:
-            rebuilt[family_id] = replace(stored, bookkeeping=live[family_id].bookkeeping)
-    differences = tuple(
-        difference
-        for family_id in sorted(live.keys() | rebuilt.keys())
-        for difference in _compare(family_id, live.get(family_id), rebuilt.get(family_id))
-    )
-    if differences and not dry_run:
-        changed = {one.family_id for one in differences}
-        await connection.execute(sql(_PACKAGE, "replace"), {"family_ids": list(changed)})
-        anew = [stored for family_id, stored in rebuilt.items() if family_id in changed]
-        if anew:
-            await connection.execute(sql(_PACKAGE, "insert"), inserted(anew))
-    return Step(families=len(live.keys() | rebuilt.keys()), events=events, differences=differences)
+    cursor = await connection.execute(sql(_PACKAGE, "rows_between"), bounds)
+    live = {row[0]: family_of_row(row) for row in await cursor.fetchall()}
+    rebuilt, events = await _fold_between(connection, bounds)
+    families = sorted(live.keys() | rebuilt.keys())
+    differences = [one for each in families for one in _compare(each, live.get(each), rebuilt.get(each))]
+    return Step(families=len(families), events=events, differences=tuple(differences))
 
 
-async def _lock(connection: AsyncConnection[Any], bounds: dict[str, UUID]) -> dict[UUID, StoredFamily]:
-    cursor = await connection.execute(sql(_PACKAGE, "lock_between"), bounds)
-    return {row[0]: family_of_row(row) for row in await cursor.fetchall()}
+async def _mend(connection: AsyncConnection[Any], family_id: UUID) -> None:
+    """Look again under the row's lock, and overwrite what still differs."""
+    async with connection.transaction():
+        cursor = await connection.execute(sql(_PACKAGE, "lock"), {"family_ids": uuids([family_id])})
+        row = await cursor.fetchone()
+        live = None if row is None else family_of_row(row)
+        bounds = {"after": UUID(int=family_id.int - 1), "until": family_id}
+        folded, _ = await _fold_between(connection, bounds)
+        rebuilt = folded.get(family_id)
+        if not _compare(family_id, live, rebuilt):
+            return
+        if rebuilt is None:
+            await connection.execute(sql(_PACKAGE, "remove"), {"family_id": family_id})
+        elif live is None:
+            await connection.execute(sql(_PACKAGE, "insert"), inserted([rebuilt]))
+        else:
+            await connection.execute(sql(_PACKAGE, "overwrite"), inserted([rebuilt]))
 
 
 async def _fold_between(

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 
 from ledger.answers import Granted
 from ledger.commands import Expire
+from ledger.policy import Policy
 from ledger.refresh_token import RefreshToken
 from projections.active_tokens.rebuild import Difference, rebuild
 from tests.ledger_harness import Harness, harness
@@ -112,3 +113,42 @@ async def test_rebuilding_while_sessions_are_opened_and_refreshed_finds_nothing(
 
 async def bookkeeping(ledger: Harness) -> list[Any]:
     return await ledger.rows("SELECT family_id, windows, bookkeeping::text FROM active_tokens ORDER BY 1")
+
+
+async def test_mending_rows_signs_nobody_out_who_refreshes_meanwhile(database_url: str) -> None:
+    async with harness(database_url) as ledger:
+        tokens = []
+        for _ in range(40):
+            issued = (await ledger.issue()).answer
+            assert isinstance(issued, Granted)
+            tokens.append(issued.token)
+
+        async def keep_going(token: RefreshToken) -> None:
+            for _ in range(8):
+                refreshed = (await ledger.refresh(token)).answer
+                assert isinstance(refreshed, Granted), refreshed
+                token = refreshed.token
+
+        async with ledger.pool.connection() as connection:
+            await connection.execute("UPDATE active_tokens SET device_label = 'wrong'")
+        load = asyncio.gather(*(keep_going(token) for token in tokens))
+        found = await differences(database_url, dry_run=False)
+        await load
+        assert {one.column for one in found} == {"device_label"}
+        assert await differences(database_url) == []
+
+
+async def test_a_step_is_bounded_by_its_events(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projections.active_tokens.rebuild._EVENTS_A_STEP", 12)
+    async with harness(database_url, Policy(rate_per_family=None)) as ledger:
+        for _ in range(4):
+            issued = (await ledger.issue()).answer
+            assert isinstance(issued, Granted)
+            token = issued.token
+            for _ in range(7):
+                refreshed = (await ledger.refresh(token)).answer
+                assert isinstance(refreshed, Granted)
+                token = refreshed.token
+        async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+            steps = [(one.families, one.events) async for one in rebuild(connection, dry_run=True)]
+    assert steps == [(1, 8)] * 4

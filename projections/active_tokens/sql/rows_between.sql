@@ -1,4 +1,4 @@
--- The rows of the families in a range of ids, locked in the order of their ids.
+-- The rows of the families in a range of ids.
 -- Parameters: after uuid (exclusive), until uuid (inclusive).
 SELECT
   family_id, version, head, last_event_at, status, subject, client_id, transport, scope, sender_key, opened_at,
@@ -8,4 +8,3 @@ FROM active_tokens
 WHERE family_id > %(after)s
   AND family_id <= %(until)s
 ORDER BY family_id
-FOR UPDATE
