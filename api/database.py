@@ -22,7 +22,14 @@ from ledger import key_store
 from ledger.key_sealing import SecretKey
 from ledger.signing_algorithm import SigningAlgorithm
 
-_CONNECT_TIMEOUT_SECONDS = 4
+_LIMITS = {
+    "connect_timeout": 4,
+    "tcp_user_timeout": 5_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+"""Seconds, but for the second, which is milliseconds: a connection that a firewall forgot is noticed."""
 
 _log = structlog.get_logger("token_ledger")
 
@@ -84,11 +91,8 @@ class Database:
 
 
 def with_timeout(url: str) -> str:
-    """The address with a limit to how long connecting may take, unless it has one."""
-    timeout = (
-        {} if "connect_timeout" in conninfo_to_dict(url) else {"connect_timeout": _CONNECT_TIMEOUT_SECONDS}
-    )
-    return make_conninfo(url, **timeout)
+    """The address with limits to how long connecting and a silent network may take, where it sets none."""
+    return make_conninfo(url, **{**_LIMITS, **conninfo_to_dict(url)})
 
 
 @asynccontextmanager

@@ -51,6 +51,7 @@ _UNAVAILABLE = (
     IssuerUnavailableError,
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
     PoolTimeout,
     PoolClosed,
 )

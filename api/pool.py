@@ -13,6 +13,10 @@ Pool = AsyncConnectionPool[AsyncConnection[Any]]
 _COMMITTING = 4
 _READING = 8
 _STATEMENT_MILLISECONDS = 10_000
+_LOCK_MILLISECONDS = 400
+"""A family that somebody else holds for longer is tried apart, so that it holds nobody up."""
+_BATCH_MILLISECONDS = 4_000
+"""Below the deadline of a command: what a worker that stands still has locked is free before."""
 _RECONNECT_SECONDS = 0.25
 """After that the pool gives up, and begins anew for whoever asks next; left to itself it waits 1, 2, 4 s …"""
 
@@ -56,7 +60,12 @@ def _pool(
 
 async def _configure_committing(connection: AsyncConnection[Any]) -> None:
     await configure_connection(connection)
-    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    await connection.execute(
+        "SET plan_cache_mode = force_generic_plan; "
+        f"SET lock_timeout = {_LOCK_MILLISECONDS}; "
+        f"SET statement_timeout = {_BATCH_MILLISECONDS}; "
+        f"SET idle_in_transaction_session_timeout = {_BATCH_MILLISECONDS}"
+    )
 
 
 async def configure_connection(connection: AsyncConnection[Any]) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from psycopg import AsyncConnection
 
-from ledger.answers import Answer, RefusalCode, Refused
+from ledger.answers import Answer, Granted, RefusalCode, Refused
 from ledger.binary_array import texts
 from ledger.bookkeeping import Bookkeeping
 from ledger.commands import Command, Issue, Revoke, family_of
@@ -33,6 +33,11 @@ class Assertion:
     issuer: str
     jwt_id: str
     expires_at: datetime
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """By which it is known again."""
+        return self.issuer, self.jwt_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,8 @@ class Batch:
                 says whether the outcome is unknown.
         """
         async with connection.pipeline():
-            await connection.execute("BEGIN")
+            # At a higher level the statements after the locking one would see the state before the wait.
+            await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             assertions = await self._use_assertions(connection)
             opened = [one.command for one in self.submissions if isinstance(one.command, Issue)]
             family_ids = sorted({family_of(one.command) for one in self.submissions})
@@ -111,10 +117,14 @@ class Batch:
             after = dict(before)
             for submission in self.submissions:
                 try:
-                    self.results.append(await self._decide(connection, submission, after, context, unused))
+                    result = await self._decide(connection, submission, after, context, unused)
                 except (ValueError, AssertionError, TypeError) as error:
                     self.results.append(error)
-            await self._release(connection)
+                else:
+                    self.results.append(result)
+                    if submission.assertion is not None and isinstance(result.answer, Granted):
+                        unused.remove(submission.assertion.name)
+            await self._release(connection, unused)
             await self.recorder.append(connection)
             new = [one for family_id, one in after.items() if family_id not in before]
             changed = [one for family_id, one in after.items() if before.get(family_id, one) is not one]
@@ -249,27 +259,12 @@ class Batch:
             {"issuer": issuers, "jwt_id": jwt_ids, "expires_at": expiries},
         )
 
-    async def _release(self, connection: AsyncConnection[Any]) -> None:
-        """Assertions whose session was refused for another reason may be used again."""
-        released = [
-            submission.assertion
-            for submission, result in zip(self.submissions, self.results, strict=True)
-            if submission.assertion is not None
-            and (
-                isinstance(result, Exception)
-                or (
-                    isinstance(result.answer, Refused)
-                    and result.answer.code is not RefusalCode.ASSERTION_INVALID
-                )
-            )
-        ]
-        if released:
+    async def _release(self, connection: AsyncConnection[Any], unused: set[tuple[Any, ...]]) -> None:
+        """What this transaction marked and no session was opened with may be used again."""
+        if unused:
+            issuers, jwt_ids = (list(column) for column in zip(*sorted(unused), strict=True))
             await connection.execute(
-                sql("ledger", "release_assertions"),
-                {
-                    "issuer": [one.issuer for one in released],
-                    "jwt_id": [one.jwt_id for one in released],
-                },
+                sql("ledger", "release_assertions"), {"issuer": issuers, "jwt_id": jwt_ids}
             )
 
 
@@ -296,7 +291,12 @@ def _siblings(
 
 
 def _may_open(submission: Submission, client: Client | None, unused: set[tuple[Any, ...]]) -> Refused | None:
-    """Why a session may not be opened at all; takes its assertion when it may."""
+    """Why a session may not be opened at all. A used assertion comes first: it tells nothing more."""
+    if submission.assertion is not None and submission.assertion.name not in unused:
+        return Refused(
+            code=RefusalCode.ASSERTION_INVALID,
+            detail="This assertion was used before: each is accepted once. Get a new one.",
+        )
     if client is None:
         return Refused(code=RefusalCode.CLIENT_MISMATCH, detail="There is no client of this id.")
     proved = submission.authenticated_client
@@ -304,13 +304,4 @@ def _may_open(submission: Submission, client: Client | None, unused: set[tuple[A
         return Refused(
             code=RefusalCode.CLIENT_MISMATCH, detail="This client has to authenticate with HTTP Basic."
         )
-    assertion = submission.assertion
-    if assertion is not None:
-        name = (assertion.issuer, assertion.jwt_id)
-        if name not in unused:
-            return Refused(
-                code=RefusalCode.ASSERTION_INVALID,
-                detail="This assertion was used before: each is accepted once. Get a new one.",
-            )
-        unused.remove(name)
     return None

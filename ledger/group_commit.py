@@ -27,11 +27,19 @@ from ledger.policy import Policy
 from ledger.stores import FamilyView
 
 _BUSY = (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected, errors.SerializationFailure)
-_GONE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
+_GONE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.ReadOnlySqlTransaction,  # a server that was the primary until now
+    PoolTimeout,
+    PoolClosed,
+)
 _RETRY_EVERY_SECONDS = 0.05
 _CONNECTION_WITHIN_SECONDS = 0.5
 """Then the pool is asked again: only who asks makes it try a database anew that was away."""
 _QUIET_ROUNDS = 2
+_SINGLES = 2
+"""So many commands are tried apart at a time, so that there are connections left for the batches."""
 
 
 class UnavailableError(Exception):
@@ -89,6 +97,7 @@ class GroupCommit:
         self._queues: dict[Hashable, deque[_Waiting]] = {}
         self._queued = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._singles = asyncio.Semaphore(_SINGLES)
 
     async def submit(self, submission: Submission) -> Committed:
         """Decide a command and store what it caused. A cancelled caller cancels nothing that runs.
@@ -175,7 +184,11 @@ class GroupCommit:
                     asyncio.timeout_at(deadline),
                     self._pool.connection(timeout=_CONNECTION_WITHIN_SECONDS) as connection,
                 ):
-                    await batch.execute(connection)
+                    try:
+                        await batch.execute(connection)
+                    except errors.ReadOnlySqlTransaction:
+                        await connection.close()  # the next one may lead to the new primary
+                        raise
                 return _tell_all(waiting, batch.results)
             except TimeoutError:
                 return _tell_all(waiting, UnavailableError("the database did not answer in time"))
@@ -203,7 +216,8 @@ class GroupCommit:
 
         async def one_after_the_other() -> None:
             for one in waiting:
-                await self._commit([one])
+                async with self._singles:
+                    await self._commit([one])
 
         self._start(one_after_the_other())
 

@@ -15,12 +15,12 @@ $$;
 
 DO $$
 BEGIN
-  IF NOT pg_has_role(current_user, 'token_ledger_service', 'MEMBER') THEN
-    EXECUTE format('GRANT token_ledger_service TO %I', current_user);
-  END IF;
-  IF NOT pg_has_role(current_user, 'token_ledger_reader', 'MEMBER') THEN
-    EXECUTE format('GRANT token_ledger_reader TO %I', current_user);
-  END IF;
+  -- Always: from PostgreSQL 16 on who makes a role is its member, but may not SET ROLE to it.
+  EXECUTE format('GRANT token_ledger_service, token_ledger_reader TO %I', current_user);
+EXCEPTION
+  WHEN insufficient_privilege THEN
+    RAISE EXCEPTION 'the roles token_ledger_service and token_ledger_reader of this cluster were made by another owner'
+      USING HINT = format('as that owner or a superuser: GRANT token_ledger_service, token_ledger_reader TO %I WITH ADMIN OPTION', current_user);
 END
 $$;
 

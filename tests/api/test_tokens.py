@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -378,6 +379,32 @@ async def test_an_assertion_is_accepted_once(server: Server) -> None:
     granted((await server.http.graphql(LOGIN, given)).of("login"), "ISSUED")
     problem = refused((await server.http.graphql(LOGIN, given)).of("login"), "ASSERTION_INVALID")
     assert "once" in problem["message"]
+
+
+async def test_a_used_assertion_stays_used_whatever_it_is_shown_with(server: Server) -> None:
+    given = {"assertion": server.assertion(), "transport": "BODY"}
+    granted((await server.http.graphql(LOGIN, {"input": given})).of("login"), "ISSUED")
+    server.set_subject(status="suspended")
+    for more in ({"clientId": "nobody"}, {}, {"clientId": "nobody"}):
+        answer = await server.http.graphql(LOGIN, {"input": given | more})
+        refused(answer.of("login"), "ASSERTION_INVALID")
+    server.set_subject(status="active")
+    refused((await server.http.graphql(LOGIN, {"input": given})).of("login"), "ASSERTION_INVALID")
+    assert server.execute("SELECT count(*) FROM active_tokens") == [(1,)]
+
+
+async def test_an_assertion_shown_at_once_with_different_clients_opens_one_session(server: Server) -> None:
+    for _ in range(5):
+        given = {"assertion": server.assertion(), "transport": "BODY"}
+        answers = await asyncio.gather(
+            *(
+                server.http.graphql(LOGIN, {"input": given | {"clientId": client}})
+                for client in ("nobody", "web", "nobody", "web", "web")
+            )
+        )
+        again = await server.http.graphql(LOGIN, {"input": given})
+        told = [one.of("login").get("outcome") for one in (*answers, again)]
+        assert told.count("ISSUED") == 1
 
 
 async def test_what_is_no_assertion_is_refused_with_the_reason(server: Server) -> None:
