@@ -96,7 +96,10 @@ def _compiled(
         one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)
     }
     complete = _completion(schema, fragments, field.type, node.selection_set)
-    inputs = {name: _input_conversion(argument.type) for name, argument in field.args.items()}
+    inputs = {
+        name: (argument.extensions[_DEFINITION].python_name, _input_conversion(argument.type))
+        for name, argument in field.args.items()
+    }
     key = node.alias.value if node.alias is not None else node.name.value
     variable_definitions = operation.variable_definitions or ()
 
@@ -109,7 +112,10 @@ def _compiled(
         info = _Info(context)
         try:
             arguments = get_argument_values(field, node, variables, hide_suggestions=hide_suggestions)
-            converted = {name: inputs[name](value) for name, value in arguments.items()}
+            converted = {}
+            for name, value in arguments.items():
+                parameter, conversion = inputs[name]
+                converted[parameter] = conversion(value)
             return ExecutionResult({key: complete(await resolver(None, info, **converted), info)}, None)
         except Exception as error:  # noqa: BLE001 - as the general executor, which tells of it in its result
             cause = error if isinstance(error, GraphQLError) else None
