@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from api.graphql.context import Viewer
-from ledger.access_token import AccessTokenError, verify_with_keys
+from ledger.access_token import AccessTokenError, Claims, verify_with_keys
 from ledger.keys_in_use import KeysInUse
 from projections.active_tokens.sessions import SessionStatus, read_session
 
@@ -46,17 +46,14 @@ class Authenticator:
             raise UnauthenticatedError("Send an access token: `Authorization: Bearer …`.")
         now = self.now()
         try:
-            claims = verify_with_keys(
-                token.strip(" "),
-                lambda kid: self.keys.loaded.rings.access.verification_key(
-                    kid, now=now, longest_lifetime=self.keys.loaded.longest_lifetime
-                ),
-                issuer=self.issuer,
-                audience=self.audience,
-                now=now,
-            )
+            claims = self._claims(token.strip(" "), now)
+            if claims is None:  # its key may be newer than those of this process
+                await self.keys.load_anew()
+                claims = self._claims(token.strip(" "), now)
         except AccessTokenError as error:
             raise UnauthenticatedError(f"{error}.") from None
+        if claims is None:
+            raise UnauthenticatedError("The token names no key of this issuer.")
         ended = False
         if claims.session_id is not None:
             async with self.pool.connection() as connection:
@@ -71,3 +68,21 @@ class Authenticator:
             scopes=claims.scopes,
             ended=ended,
         )
+
+    def _claims(self, token: str, now: datetime) -> Claims | None:
+        """What a valid token says; None: it names a key that is not known."""
+        loaded = self.keys.loaded
+        try:
+            return verify_with_keys(
+                token,
+                lambda kid: loaded.rings.access.verification_key(
+                    kid, now=now, longest_lifetime=loaded.longest_lifetime
+                ),
+                issuer=self.issuer,
+                audience=self.audience,
+                now=now,
+            )
+        except AccessTokenError as error:
+            if error.reason == "unknown_key":
+                return None
+            raise

@@ -91,12 +91,14 @@ class KeysInUse:
         self._loaded_at = self._monotonic()
 
     async def load_anew(self) -> None:
-        """Read the keys again because an unknown one was named, but at most once a second.
+        """Read the keys again because an unknown one was named; at most once a second, for which it waits.
 
         Raises:
             as `load`.
         """
         asked_at = self._monotonic()
         async with self._loading:
-            if self._loaded_at < asked_at and self._monotonic() - self._loaded_at >= _SOONEST_SECONDS:
-                await self.load()
+            if self._loaded_at >= asked_at:  # by somebody who asked before
+                return
+            await asyncio.sleep(max(0.0, self._loaded_at + _SOONEST_SECONDS - asked_at))
+            await self.load()
