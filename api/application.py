@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +34,7 @@ from api.graphql.cursors import Cursors
 from api.graphql.schema import executable, make_schema
 from api.graphql_endpoint import GraphQLEndpoint
 from api.health import Health
+from api.leader_connection import leader_connection
 from api.origins import Origins
 from api.pool import committing_pool, reading_pool
 from api.prepared_operation import Operations
@@ -44,7 +47,9 @@ from ledger.key_sealing import SecretKey
 from ledger.keys_in_use import RELOADED_EVERY, KeysInUse
 from ledger.policy import Policy
 from ledger.sessions import Sessions
+from ledger.sweeper import Pace, Sweeper
 from ledger.uuid7 import uuid7
+from projections.active_tokens.due import DueFamilies
 from projections.active_tokens.sessions import unended_of
 from projections.active_tokens.view import ActiveTokens
 
@@ -53,6 +58,7 @@ AsgiApplication = Callable[[Scope, Any, Any], Awaitable[None]]
 
 _FORGERIES = Rate(limit=60, period=timedelta(minutes=1))
 _DRAINED_WITHIN_SECONDS = 8
+_TASKS_END_WITHIN_SECONDS = 1
 _MILLISECOND = timedelta(milliseconds=1)
 _KEYS_AGAIN_AFTER_SECONDS = 0.5
 
@@ -66,6 +72,8 @@ class Surroundings:
     random: Callable[[int], bytes] = os.urandom
     offset: Callable[[], timedelta] = field(default=timedelta)
     """Added to every clock, the database's too."""
+    sweeping: Pace | None = field(default_factory=Pace)
+    """None: this process never sweeps."""
 
     def now(self) -> datetime:
         """Aware UTC."""
@@ -148,6 +156,17 @@ class Application:
             random=around.random,
             forgery_rate=Rate(limit=-(-_FORGERIES.limit // workers), period=_FORGERIES.period),
         )
+        self._sweeper: Sweeper | None = None
+        if around.sweeping is not None:
+            self._sweeper = Sweeper(
+                connect=partial(leader_connection, settings.direct_database_url or url),
+                commit=self._commit,
+                find_due=DueFamilies(policy),
+                clock=around.database_time,
+                new_id=around.new_id,
+                who=f"{socket.gethostname()}:{os.getpid()}",
+                pace=around.sweeping,
+            )
         schema = executable(make_schema())
         graphiql = GraphiQLPage() if settings.introspection else None
         origins = Origins(
@@ -225,6 +244,8 @@ class Application:
         await self._reading.open()
         await self._load_keys()  # where the database is gone, 503 is answered until they are there
         tasks = [asyncio.create_task(self._keep_keys_fresh())]
+        if self._sweeper is not None:
+            tasks.append(asyncio.create_task(self._sweeper.run()))
         if self._watch_database is not None:
             tasks.append(asyncio.create_task(_every_second(self._watch_database)))
         try:
@@ -232,6 +253,9 @@ class Application:
         finally:
             for task in tasks:
                 task.cancel()
+            _, late = await asyncio.wait(tasks, timeout=_TASKS_END_WITHIN_SECONDS)
+            for task in late:
+                task.cancel()  # once more: only then a server that stands still is not waited for
             await asyncio.gather(*tasks, return_exceptions=True)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_DRAINED_WITHIN_SECONDS):

@@ -178,7 +178,7 @@ async def running_server(
     application = Application(
         server.settings,
         database_url,
-        surroundings=Surroundings(random=os.urandom, offset=lambda: server.elapsed),
+        surroundings=Surroundings(random=os.urandom, offset=lambda: server.elapsed, sweeping=None),
         **options,
     )
     server.application = application

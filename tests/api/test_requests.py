@@ -457,7 +457,8 @@ async def test_other_paths(server: Server) -> None:
     health = await server.http.send("GET", "/healthz")
     assert (health.status, health.json) == (200, {"status": "ok"})
     ready = await server.http.send("GET", "/readyz")
-    assert (ready.status, ready.json) == (200, {"status": "ready"})
+    told = {"status": "ready", "warnings": [], "monthsAhead": 3, "sweeper": None}
+    assert (ready.status, ready.json) == (200, told)
     keys = (await server.http.send("GET", "/.well-known/jwks.json")).json["keys"]
     assert len(keys) == 2
     for key in keys:
