@@ -14,6 +14,7 @@ import click
 
 _COMMANDS = {
     "assertion": "api.cli.assertion",
+    "clients": "api.cli.clients",
     "demo": "api.cli.demo",
     "keys": "api.cli.keys",
     "migrate": "api.cli.migrate",
@@ -23,6 +24,7 @@ _COMMANDS = {
 }
 _HELP = {
     "assertion": "Sign a login assertion of the development issuer.",
+    "clients": "Register clients and set their rules.",
     "demo": "Start a server and walk through the product over HTTP.",
     "keys": "List and rotate the keys of the deployment.",
     "migrate": "Bring the schema of the database up to date.",

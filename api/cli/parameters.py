@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -22,6 +23,17 @@ class Text(click.ParamType[str]):
         if not text or any("\ud800" <= character <= "\udfff" for character in text):
             self.fail("must be text in UTF-8 and not empty", param, ctx)
         return text
+
+
+class Scope(click.ParamType[str]):
+    """One scope (RFC 6749 section 3.3)."""
+
+    name = "scope"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if re.fullmatch(r"[!#-\[\]-~]{1,64}", value) is None:
+            self.fail(f"{value!r} is not a scope such as audit:read; one an option", param, ctx)
+        return str(value)
 
 
 class Moment(click.ParamType[datetime]):

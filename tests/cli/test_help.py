@@ -12,6 +12,11 @@ from tests.cli.command_line import TOKEN_LEDGER, CommandLine
 
 COMMANDS = [
     "assertion",
+    "clients",
+    "clients create",
+    "clients list",
+    "clients rotate-secret",
+    "clients update",
     "demo",
     "keys",
     "keys list",
