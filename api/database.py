@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection, Connection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from api import migrator
@@ -164,6 +164,24 @@ def owner_connection(database: Database) -> Connection[Any]:
         raise _no_answer(error, database.migration_variable) from None
 
 
+def let_service_in(connection: Connection[Any], database: Database) -> None:
+    """Let the login of the service take its roles, where it is another than the owner of this connection.
+
+    Raises:
+        DatabaseError: the database does not answer to that login.
+        psycopg.Error: the owner may not grant the roles.
+    """
+    try:
+        with psycopg.connect(database.url, autocommit=True) as service:
+            login = service.execute("SELECT session_user").fetchone()
+    except psycopg.OperationalError as error:
+        raise _no_answer(error) from None
+    owner = connection.execute("SELECT session_user").fetchone()
+    if login is not None and login != owner:
+        roles = sql.SQL("GRANT token_ledger_service, token_ledger_reader TO {}")
+        connection.execute(roles.format(sql.Identifier(login[0])))
+
+
 async def prepare(settings: Settings, database: Database, *, now: datetime) -> None:
     """See that schema and keys are there before anything is served: in development the schema is migrated.
 
@@ -175,6 +193,7 @@ async def prepare(settings: Settings, database: Database, *, now: datetime) -> N
     with owner_connection(database) as connection:
         if settings.development:
             migrator.migrate(connection)
+            let_service_in(connection, database)
         else:
             migrator.check(connection)
     async with service_connection(database.url) as service:

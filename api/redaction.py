@@ -13,6 +13,7 @@ _SECRET = re.compile(
     r"|(?:(?<![\w-])|(?<=\\n))e(?:yA|wo)[\w-]{8,}\.[\w-]{8,}\.[\w-]+"  # JWTs with a space or a line in front
     r"|(?<=://)[^/\s@:]*:[^/\s@]*(?=@)"  # user and password of a URL
     r"|(?i:(?<=password=)|(?<=bearer )|(?<=basic ))(?:'(?:[^'\\]|\\.)*'|[^\s&'\"]+)"
+    r"|(?m:^(?:DETAIL|CONTEXT): .*$)"  # of PostgreSQL: rows, and what is personal in them
 )
 
 

@@ -17,6 +17,7 @@ from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
 from api.application import Application, AsgiApplication, Scope
+from api.bounded_http import BoundedHttpProtocol
 from api.log import configure_logging
 from api.settings import Settings
 
@@ -145,7 +146,7 @@ def server_config(factory: Callable[[], AsgiApplication], *, workers: int) -> Co
         factory=True,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="none",
         lifespan="on",
         interface="asgi3",
@@ -157,5 +158,4 @@ def server_config(factory: Callable[[], AsgiApplication], *, workers: int) -> Co
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         backlog=2048,
-        h11_max_incomplete_event_size=64 * 1024,
     )

@@ -7,7 +7,7 @@ import os
 import click
 
 from api import migrator
-from api.database import Database, owner_connection
+from api.database import Database, let_service_in, owner_connection
 from api.settings import load_settings
 
 
@@ -16,7 +16,8 @@ from api.settings import load_settings
 def command(dry_run: bool) -> None:
     """Bring the schema of the database up to date.
 
-    Runs as the owner of the tables (TOKEN_LEDGER_MIGRATION_DATABASE_URL, else TOKEN_LEDGER_DATABASE_URL).
+    Runs as the owner of the tables (TOKEN_LEDGER_MIGRATION_DATABASE_URL, else TOKEN_LEDGER_DATABASE_URL), and
+    lets the login of TOKEN_LEDGER_DATABASE_URL take the roles of the service.
     """
     with Database(load_settings(os.environ)) as database, owner_connection(database) as connection:
         if dry_run:
@@ -27,5 +28,6 @@ def command(dry_run: bool) -> None:
             waiting = migrator.migrate(
                 connection, on_applied=lambda one: click.echo(f"applied {one.number:04} {one.name}")
             )
+            let_service_in(connection, database)
     if not waiting:
         click.echo("the schema is up to date")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from api.migrator import packaged_migrations
 from tests.cli.command_line import SECRET_KEY, CommandLine, with_password
@@ -72,3 +75,25 @@ def test_a_migration_that_fails_leaves_nothing_behind(on_empty: CommandLine, emp
     told = on_empty.refusal("migrate")
     assert told == 'the database refused: relation "clients" already exists'
     assert execute(empty_database_url, "SELECT count(*) FROM schema_migrations") == [(0,)]
+
+
+def test_another_login_than_the_owners_can_serve_after_it(
+    on_empty: CommandLine, empty_database_url: str
+) -> None:
+    owner_url = with_password(empty_database_url)
+    name = f"service_{uuid4().hex}"
+    login = sql.Identifier(name)
+    with psycopg.connect(empty_database_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'made-up'").format(login))
+        try:
+            url = make_conninfo(owner_url, user=name, password="made-up")
+            as_service = on_empty.given(DATABASE_URL=url, MIGRATION_DATABASE_URL=owner_url)
+            assert as_service.answer("migrate").splitlines() == [f"applied {one}" for one in ALL]
+            with psycopg.connect(url, autocommit=True) as service:
+                service.execute("SET ROLE token_ledger_service")
+                service.execute("SELECT count(*) FROM active_tokens")
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    service.execute("DROP TABLE events")
+        finally:
+            owner.execute(sql.SQL("DROP OWNED BY {}").format(login))
+            owner.execute(sql.SQL("DROP ROLE {}").format(login))
