@@ -26,6 +26,7 @@ from api.address_limits import AddressLimiter
 from api.assertions import AssertionVerifier
 from api.authentication import Authenticator
 from api.bulk_revocation import BulkRevocation
+from api.client_authentication import ClientAuthenticator
 from api.cookies import SessionCookie
 from api.development_issuer import DEVELOPMENT_SCOPES, development_issuer, development_secret
 from api.graphiql_page import GraphiQLPage
@@ -203,6 +204,7 @@ class Application:
             hide_reuse=settings.hide_reuse,
             now=around.now,
         )
+        client_authenticator = ClientAuthenticator(self._reading)
         self._graphql = GraphQLEndpoint(
             schema=schema,
             operations=Operations(schema, introspection=settings.introspection),
@@ -214,6 +216,7 @@ class Application:
                 audience=settings.audience,
                 now=around.now,
             ),
+            client_authenticator=client_authenticator,
             trusted_proxies=settings.trusted_proxies,
             new_id=around.new_id,
             suggestions=settings.introspection,

@@ -8,57 +8,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import orjson
-import psycopg
 import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
 from graphql.execution.values import get_argument_values, get_variable_values
-from psycopg_pool import PoolClosed, PoolTimeout
 
 from api.authentication import Authenticator, UnauthenticatedError
-from api.client_address import Network, address_prefix, client_address
+from api.callers import caller_of
+from api.client_address import Network
+from api.client_authentication import ClientAuthenticator, is_basic
 from api.document_limits import MAXIMUM_NODES, PageSizeError
 from api.graphiql_page import PAGE_HEADERS
 from api.graphql.context import RequestContext, Services
 from api.graphql.permissions import missing_scopes, needs_access_token
 from api.graphql_params import (
-    MAXIMUM_BODY,
     GraphQLParams,
     RequestRefusedError,
     params_of_body,
     params_of_query_string,
 )
-from api.jwks_url import IssuerUnavailableError
 from api.media_type import MediaType, answer_media_type
 from api.prepared_operation import Operations, PreparedOperation
+from api.request_body import ClientGoneError, Message, Receive, read_body
 from api.request_deadline import RequestDeadline
 from api.request_head import RequestHead, read_head
-from api.user_agent import user_agent_family
-from ledger.group_commit import UnavailableError
-from ledger.sessions import Caller
+from api.unavailability import ANSWERED_WITHIN_SECONDS, RETRY_AFTER_SECONDS, TOO_LATE, UNAVAILABLE
+from ledger.sessions import NOT_PROVED, Caller
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_UNAVAILABLE = (
-    UnavailableError,
-    IssuerUnavailableError,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.ReadOnlySqlTransaction,
-    PoolTimeout,
-    PoolClosed,
-)
-_BODY_WITHIN_SECONDS = 15
-_ANSWERED_WITHIN_SECONDS = 4.8
-"""From the last byte of the body on. A command that waits for the database gives up a little earlier."""
-_RETRY_AFTER_SECONDS = 1
+_TOKEN_MUTATIONS = frozenset({"login", "refresh", "logout"})
 _PARTIAL = 294
 """Status of an answer with errors, GraphQL over HTTP section 6.4.2."""
 _MASKED = "Something went wrong here; the request id finds it."
@@ -73,10 +57,6 @@ class _Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class _ClientGoneError(Exception):
-    """The connection was closed before the request was complete."""
-
-
 class GraphQLEndpoint:
     """The ASGI application of `/graphql`."""
 
@@ -87,6 +67,7 @@ class GraphQLEndpoint:
         operations: Operations,
         services: Services,
         authenticator: Authenticator,
+        client_authenticator: ClientAuthenticator,
         trusted_proxies: tuple[Network, ...],
         new_id: Callable[[], UUID],
         suggestions: bool,
@@ -97,6 +78,7 @@ class GraphQLEndpoint:
         self._operations = operations
         self._services = services
         self._authenticator = authenticator
+        self._client_authenticator = client_authenticator
         self._trusted_proxies = trusted_proxies
         self._new_id = new_id
         self._suggestions = suggestions
@@ -115,16 +97,16 @@ class GraphQLEndpoint:
             content_type = (media_type or MediaType.GRAPHQL_RESPONSE).value.encode() + b"; charset=utf-8"
             await _send(send, answer, content_type, self._common_headers(head, request_id))
 
-        deadline = RequestDeadline(lambda: reply(_unavailable(_TOO_LATE, request_id)))
+        deadline = RequestDeadline(lambda: reply(_unavailable(TOO_LATE, request_id)))
         try:
             answer = await self._answer(scope, receive, head, media_type, request_id, deadline)
         except RequestRefusedError as refused:
             answer = _refusal(refused, request_id)
         except UnauthenticatedError as error:
             answer = _errors(401, "UNAUTHENTICATED", str(error), request_id, _CHALLENGE)
-        except _UNAVAILABLE as error:
+        except UNAVAILABLE as error:
             answer = _unavailable(error, request_id)
-        except _ClientGoneError:
+        except ClientGoneError:
             return
         except Exception:  # noqa: BLE001 - whatever it is, the caller is told no more than the request id
             _log.exception("internal error", request_id=str(request_id))
@@ -158,10 +140,10 @@ class GraphQLEndpoint:
                 406, "NOT_ACCEPTABLE", "Accept application/graphql-response+json or application/json."
             )
         if method == "POST":
-            params = params_of_body(head.content_type, await _body(head, receive))
+            params = params_of_body(head.content_type, await read_body(head, receive))
         else:
             params = params_of_query_string(scope["query_string"])
-        deadline.start(_ANSWERED_WITHIN_SECONDS)
+        deadline.start(ANSWERED_WITHIN_SECONDS)
         prepared = self._operations.prepare(params.query, params.operation_name)
         if method == "GET" and prepared.operation.operation is not OperationType.QUERY:
             raise _not_allowed("A mutation needs POST.", "POST")
@@ -192,17 +174,9 @@ class GraphQLEndpoint:
         return _of_result(result, context, media_type)
 
     def _context(self, scope: Scope, head: RequestHead, request_id: UUID) -> RequestContext:
-        peer = scope.get("client")
-        address = client_address(peer[0] if peer else None, head.forwarded_for, self._trusted_proxies)
         return RequestContext(
             services=self._services,
-            caller=Caller(
-                request_id=request_id,
-                address=address,
-                address_prefix=address_prefix(address),
-                user_agent=head.user_agent,
-                agent_family=user_agent_family(head.user_agent),
-            ),
+            caller=caller_of(scope, head, trusted_proxies=self._trusted_proxies, request_id=request_id),
             origin=head.origin,
             marked=head.marker == "1",
             cookie=self._services.cookie.read(head.cookies) if head.cookies else None,
@@ -222,8 +196,21 @@ class GraphQLEndpoint:
             missing = missing_scopes(names, context.viewer.scopes)
             if missing:
                 raise _forbidden(missing)
-        elif context.cookie is None and self._is_bare_logout(prepared, params):
+            return
+        if is_basic(head.authorization) and not _TOKEN_MUTATIONS.isdisjoint(names):
+            context.caller = await self._proved(context.caller, head.authorization or "")
+        if context.cookie is None and self._is_bare_logout(prepared, params):
             context.viewer = await self._authenticator.viewer(head.authorization, also_ended=True)
+
+    async def _proved(self, caller: Caller, authorization: str) -> Caller:
+        """The caller as the client that it proves to be; who fails goes on as `NOT_PROVED`, to be refused.
+
+        An address over its limit is refused in a moment: nothing is looked up for it.
+        """
+        if self._services.address_limiter.peek(caller.address) is not None:
+            return caller
+        client = await self._client_authenticator.authenticate(authorization)
+        return replace(caller, authenticated_client=NOT_PROVED if client is None else client[0])
 
     def _is_bare_logout(self, prepared: PreparedOperation, params: GraphQLParams) -> bool:
         """Whether it is a logout whose input has no refresh token."""
@@ -266,47 +253,12 @@ class GraphQLEndpoint:
         )
 
 
-_TOO_LATE = UnavailableError("the request took too long")
 _CHALLENGE = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
-_RETRY = ((b"retry-after", str(_RETRY_AFTER_SECONDS).encode()),)
+_RETRY = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
 
 
 def _wants_page(scope: Scope, head: RequestHead) -> bool:
     return scope["method"] == "GET" and not scope["query_string"] and "text/html" in (head.accept or "")
-
-
-async def _body(head: RequestHead, receive: Receive) -> bytes:
-    """The whole body.
-
-    Raises:
-        RequestRefusedError: it is too large, encoded, or does not arrive in time.
-    """
-    if head.content_encoding not in (None, "identity"):
-        raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
-    announced = (head.content_length or "").lstrip("0")
-    if len(announced) > len(str(MAXIMUM_BODY)) or (announced.isdecimal() and int(announced) > MAXIMUM_BODY):
-        raise _too_large()
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(_BODY_WITHIN_SECONDS):
-            while True:
-                message = await _received(receive)
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > MAXIMUM_BODY:
-                    raise _too_large()
-                if not message.get("more_body"):
-                    return b"".join(chunks)
-    except TimeoutError:
-        raise RequestRefusedError(408, "REQUEST_TIMEOUT", "The body did not arrive in time.") from None
-
-
-async def _received(receive: Receive) -> Message:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _ClientGoneError
-    return message
 
 
 def _forbidden(missing: frozenset[str]) -> RequestRefusedError:
@@ -320,10 +272,6 @@ def _forbidden(missing: frozenset[str]) -> RequestRefusedError:
     )
 
 
-def _too_large() -> RequestRefusedError:
-    return RequestRefusedError(413, "CONTENT_TOO_LARGE", f"The body may have {MAXIMUM_BODY} bytes at most.")
-
-
 def _not_allowed(message: str, allow: str) -> RequestRefusedError:
     return RequestRefusedError(405, "METHOD_NOT_ALLOWED", message, (("Allow", allow),))
 
@@ -335,7 +283,7 @@ def _of_result(result: ExecutionResult, context: RequestContext, media_type: Med
         return _Answer(200, orjson.dumps({"data": result.data}), headers)
     causes = [_cause(error) for error in result.errors]
     for cause in causes:
-        if isinstance(cause, _UNAVAILABLE):
+        if isinstance(cause, UNAVAILABLE):
             return _unavailable(cause, context.caller.request_id)
     request_errors = [error for error in result.errors if error.path is None]
     if request_errors:
@@ -401,7 +349,7 @@ def _errors(
 def _unavailable(error: Exception, request_id: UUID) -> _Answer:
     _log.warning("temporarily unavailable", request_id=str(request_id), reason=str(error).partition("\n")[0])
     message = "The service cannot answer now. Try the same request again in a moment."
-    return _errors(503, "TEMPORARILY_UNAVAILABLE", message, request_id, _RETRY)
+    return _errors(503, "TEMPORARILYUNAVAILABLE", message, request_id, _RETRY)
 
 
 def _internal(media_type: MediaType | None, request_id: UUID) -> _Answer:

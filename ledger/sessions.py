@@ -31,6 +31,9 @@ _ENDED_AT_ONCE = 100
 _MISSING = Refused(code=RefusalCode.TOKEN_MISSING, detail="There is no refresh token in cookie or input.")
 _UNKNOWN = Refused(code=RefusalCode.TOKEN_UNKNOWN)
 
+NOT_PROVED = ""
+"""In place of a client's id: what was to prove it does not. No client is called so, and row 4 refuses it."""
+
 FamiliesOf = Callable[[str, int], Awaitable[Sequence[UUID]]]
 """Ids of at most so many families of a subject that have not ended."""
 
@@ -47,7 +50,7 @@ class Caller:
     agent_family: str
     """The program without its version."""
     authenticated_client: str | None = None
-    """As the client proved."""
+    """As the client proved, or `NOT_PROVED`; None: none tried to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,7 +172,7 @@ async def test_a_body_in_pieces_is_put_together(server: Server) -> None:
 async def test_a_body_that_does_not_arrive_is_not_waited_for(
     server: Server, monkeypatch: pytest.MonkeyPatch, sent: list[bytes]
 ) -> None:
-    monkeypatch.setattr("api.graphql_endpoint._BODY_WITHIN_SECONDS", 0.05)
+    monkeypatch.setattr("api.request_body._BODY_WITHIN_SECONDS", 0.05)
     answers: list[Any] = []
 
     async def receive() -> Any:
