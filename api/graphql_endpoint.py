@@ -349,7 +349,7 @@ def _errors(
 def _unavailable(error: Exception, request_id: UUID) -> _Answer:
     _log.warning("temporarily unavailable", request_id=str(request_id), reason=str(error).partition("\n")[0])
     message = "The service cannot answer now. Try the same request again in a moment."
-    return _errors(503, "TEMPORARILYUNAVAILABLE", message, request_id, _RETRY)
+    return _errors(503, "TEMPORARILY_UNAVAILABLE", message, request_id, _RETRY)
 
 
 def _internal(media_type: MediaType | None, request_id: UUID) -> _Answer:
