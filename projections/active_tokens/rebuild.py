@@ -71,7 +71,7 @@ async def rebuild(connection: AsyncConnection[Any], *, dry_run: bool) -> AsyncIt
             row = await cursor.fetchone()
             if row is None or row[0] is None:
                 return
-            step = await _compared(connection, after=after, until=row[0])
+            step = await compared(connection, after=after, until=row[0])
         after = row[0]
         if not dry_run:
             for family_id in {one.family_id: None for one in step.differences}:
@@ -86,7 +86,7 @@ async def count_families(connection: AsyncConnection[Any]) -> int:
     return 0 if row is None else row[0]
 
 
-async def _compared(connection: AsyncConnection[Any], *, after: UUID, until: UUID) -> Step:
+async def compared(connection: AsyncConnection[Any], *, after: UUID, until: UUID) -> Step:
     """Events and rows of one snapshot agree: a batch writes both in one transaction."""
     bounds = {"after": after, "until": until}
     cursor = await connection.execute(sql(_PACKAGE, "rows_between"), bounds)

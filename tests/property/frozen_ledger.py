@@ -136,7 +136,7 @@ class FrozenLedger:
         """Where the live rows of families that were opened one after the other are not as the events say."""
         after = UUID(int=min(families).int - 1)
         async with self.connection.transaction():
-            step = await rebuild._step(self.connection, after=after, until=max(families), dry_run=True)
+            step = await rebuild.compared(self.connection, after=after, until=max(families))
         assert step.families == len(families)
         return step.differences
 
