@@ -34,6 +34,6 @@ def running_out(months: int) -> str | None:
     if months >= FEWEST_MONTHS_AHEAD:
         return None
     return (
-        f"the events have partitions for {months} months ahead: without one no session can be opened. "
-        "See that the sweeper runs and reaches the tables, or call create_months_ahead() as their owner."
+        f"there are partitions for only {months} of the coming months: without one no session can be opened. "
+        "See that nobody keeps the events locked, or call create_months_ahead() as their owner."
     )

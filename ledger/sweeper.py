@@ -83,7 +83,7 @@ class Pace:
     decided_at_once: int = 32
     """Commands that share batches with refreshes."""
     looking: float = 0.05
-    """Share of the time that statements of the walk may take."""
+    """Share of the time that statements of the walk may take: a million living families need 3 s of it."""
     deciding: float = 0.5
     """Share of the time that its commands may be in the queue."""
     rest: timedelta = timedelta(seconds=30)

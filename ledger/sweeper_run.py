@@ -23,7 +23,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One walk over all living families."""
+    """One walk over all living families. What a leader did in the step in which it died is not counted."""
 
     leader: str | None
     """Who swept last in it; None: it has not begun."""

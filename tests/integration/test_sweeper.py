@@ -523,6 +523,14 @@ async def _drop_last_month(world: World) -> None:
     await world.owner(f"DROP TABLE {events}, {events.replace('events', 'personal_data')}")
 
 
+async def test_a_month_in_between_that_is_missing_is_what_counts(world: World) -> None:
+    rows = await world.owner("SELECT to_char(now() AT TIME ZONE 'UTC' + interval '1 month', '_YYYY_MM')")
+    await world.owner(f"DROP TABLE personal_data{rows[0][0]}")
+    assert await months_ahead(world.connection) == 0
+    await world.sweep()
+    assert await months_ahead(world.connection) == 3
+
+
 async def test_partitions_that_are_missing_are_made(world: World) -> None:
     assert await months_ahead(world.connection) == 3
     await _drop_last_month(world)
@@ -548,7 +556,7 @@ async def test_partitions_that_cannot_be_made_raise_an_alarm_and_stop_nothing(da
             "the partitions of the months ahead could not be made",
             "partitions run out",
         ]
-        assert "1 months ahead" in warnings[1]["reason"]
+        assert "only 1 of the coming months" in warnings[1]["reason"]
 
 
 async def test_readiness_tells_of_the_last_run_and_of_partitions_that_run_out(world: World) -> None:
@@ -574,7 +582,7 @@ async def test_readiness_tells_of_the_last_run_and_of_partitions_that_run_out(wo
     async with idle.lifespan():
         answer = await Http(idle).send("GET", "/readyz")
         assert (answer.status, answer.json["monthsAhead"]) == (200, 1)
-        assert "1 months ahead" in answer.json["warnings"][0]
+        assert "only 1 of the coming months" in answer.json["warnings"][0]
         await world.owner("ALTER TABLE sweeper_run RENAME TO away")
         answer = await Http(idle).send("GET", "/readyz")
         assert (answer.status, answer.json["status"]) == (200, "ready")
