@@ -36,12 +36,14 @@ from api.graphql.schema import executable, make_schema
 from api.graphql_endpoint import GraphQLEndpoint
 from api.health import Health
 from api.leader_connection import leader_connection
+from api.oauth_token import OAuthTokenEndpoint
 from api.origins import Origins
 from api.pool import committing_pool, reading_pool
 from api.prepared_operation import Operations
 from api.settings import Settings
 from api.trusted_issuers import TrustedIssuer, load_trusted_issuers
 from ledger.administration import Administration
+from ledger.client_tokens import ClientTokens
 from ledger.gcra import Rate
 from ledger.group_commit import GroupCommit, UnavailableError
 from ledger.key_sealing import SecretKey
@@ -222,6 +224,14 @@ class Application:
             suggestions=settings.introspection,
             page=None if graphiql is None else graphiql.html,
         )
+        self._oauth_token = OAuthTokenEndpoint(
+            services=services,
+            client_authenticator=client_authenticator,
+            client_tokens=ClientTokens(keys=self._keys, now=around.now, new_id=around.new_id),
+            default_policy=policy,
+            trusted_proxies=settings.trusted_proxies,
+            new_id=around.new_id,
+        )
         health = Health(self._reading)
         self._others = Starlette(
             routes=[
@@ -238,6 +248,8 @@ class Application:
         """GraphQL first, as it is what nearly all requests are for."""
         if scope["type"] == "http" and scope["path"] == "/graphql":
             await self._graphql(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] == "/oauth/token":
+            await self._oauth_token(scope, receive, send)
         else:
             await self._others(scope, receive, send)
 
