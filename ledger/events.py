@@ -229,6 +229,8 @@ class SigningKeyRotated:
     key_id: str
     replaced_key_id: str
     next_key_id: str
+    revoked: bool = False
+    """Whether the replaced key was revoked: what it made is worth nothing any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,11 +72,12 @@ class Rotated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked:
-    """A key was revoked; `current_kid` is what the kind uses from now on."""
+    """A key was revoked: the kind uses `current_kid` from now on, and `next_kid` waits if it rotates."""
 
     kind: KeyKind
     kid: str
     current_kid: str
+    next_kid: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +189,7 @@ async def revoke(
         if kind not in _MADE_HERE:
             raise KeyStoreError(f"Keys of the kind {kind.value} are not revoked here")
         after = await _fill(connection, secret_key, kind, algorithm=algorithm, now=now)
-    return Revoked(kind=kind, kid=kid, current_kid=after[KeyState.CURRENT])
+    return Revoked(kind=kind, kid=kid, current_kid=after[KeyState.CURRENT], next_kid=after.get(KeyState.NEXT))
 
 
 async def list_keys(connection: AsyncConnection[Any]) -> list[KeyRecord]:

@@ -44,6 +44,7 @@ class Caller:
 
     request_id: UUID
     address: str
+    """Empty where nobody asked over a network."""
     address_prefix: str
     """The network by which two addresses are taken for one place."""
     user_agent: str | None
@@ -333,7 +334,7 @@ def _request(
         correlation_id=caller.request_id,
         actor=actor,
         personal_data=PersonalData(
-            address=caller.address,
+            address=caller.address or None,
             user_agent=caller.user_agent,
             device_label=device_label,
             claims=claims,

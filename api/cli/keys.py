@@ -16,13 +16,13 @@ from ledger import administrative, key_store
 from ledger.canonical import timestamp
 from ledger.events import SigningKeyRotated
 from ledger.key_sealing import SecretKey
-from ledger.key_store import KeyRecord, Rotated
+from ledger.key_store import KeyRecord, Revoked, Rotated
 from ledger.signing_algorithm import SigningAlgorithm
 
 
 @click.group()
 def command() -> None:
-    """List and rotate the keys of the deployment."""
+    """List, rotate and revoke the keys of the deployment."""
 
 
 @command.command("list")
@@ -64,6 +64,21 @@ def rotate(kind: str) -> None:
     )
 
 
+@command.command()
+@click.argument("kid")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def revoke(kid: str, yes: bool) -> None:
+    """Make a key worthless at once, as when it was stolen; another takes its place.
+
+    Access tokens that it signed are refused within seconds; refresh tokens that it sealed are unknown, and
+    their users have to sign in again. An event SigningKeyRotated is recorded with it.
+    """
+    if not yes:
+        click.confirm(f"What {kid} made is worth nothing from then on. Revoke it?", abort=True)
+    revoked = asyncio.run(_revoke(load_settings(os.environ), kid))
+    click.echo(f"{revoked.kind.value}: {revoked.kid} is revoked; {revoked.current_kid} is used")
+
+
 async def _list(settings: Settings) -> list[KeyRecord]:
     with Database(settings) as database:
         async with service_connection(database.url) as connection:
@@ -81,19 +96,36 @@ async def _rotate(settings: Settings, kind: str) -> Rotated:
                 algorithm=SigningAlgorithm(settings.access_token_algorithm),
                 now=now,
             )
-            await administrative.append(
-                connection,
-                SigningKeyRotated(
-                    kind=kind,
-                    key_id=rotated.new_kid,
-                    replaced_key_id=rotated.old_kid,
-                    next_key_id=rotated.next_kid,
-                ),
-                actor="operator",
-                now=now,
-                random=os.urandom,
+            event = SigningKeyRotated(
+                kind=kind,
+                key_id=rotated.new_kid,
+                replaced_key_id=rotated.old_kid,
+                next_key_id=rotated.next_kid,
             )
+            await administrative.append(connection, event, actor="operator", now=now, random=os.urandom)
     return rotated
+
+
+async def _revoke(settings: Settings, kid: str) -> Revoked:
+    now = datetime.now(UTC)
+    with Database(settings) as database:
+        async with service_connection(database.url) as connection, connection.transaction():
+            revoked = await key_store.revoke(
+                connection,
+                SecretKey.parse(settings.secret_key),
+                kid,
+                algorithm=SigningAlgorithm(settings.access_token_algorithm),
+                now=now,
+            )
+            event = SigningKeyRotated(
+                kind=revoked.kind.value,
+                key_id=revoked.current_kid,
+                replaced_key_id=revoked.kid,
+                next_key_id=revoked.next_kid or "",
+                revoked=True,
+            )
+            await administrative.append(connection, event, actor="operator", now=now, random=os.urandom)
+    return revoked
 
 
 def _plain(record: KeyRecord) -> dict[str, object]:

@@ -26,11 +26,11 @@ _HELP = {
     "assertion": "Sign a login assertion of the development issuer.",
     "clients": "Register clients and set their rules.",
     "demo": "Start a server and walk through the product over HTTP.",
-    "keys": "List and rotate the keys of the deployment.",
+    "keys": "List, rotate and revoke the keys of the deployment.",
     "migrate": "Bring the schema of the database up to date.",
     "replay": "Rebuild a view from the events and compare it with the live one.",
     "serve": "Run the server.",
-    "sessions": "List sessions and show their history.",
+    "sessions": "List sessions, show their history, and end them.",
 }
 USAGE_ERROR = 2
 """Exit status where the command line or the configuration cannot be used."""

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,10 +16,11 @@ import orjson
 from psycopg import AsyncConnection
 from rich.table import Table
 
+from api.cli.acting import bulk_revocation, operator
 from api.cli.output import add_row, console, printable, table
 from api.cli.parameters import AddressOrNetwork, Moment, Text
 from api.database import Database, reader_connection
-from api.settings import load_settings
+from api.settings import Settings, load_settings
 from ledger.canonical import timestamp
 from ledger.recorded_event import RecordedEvent, read_stream
 from projections.active_tokens.sessions import (
@@ -27,6 +29,7 @@ from projections.active_tokens.sessions import (
     SessionStatus,
     read_session,
     read_sessions,
+    unended,
 )
 
 _EVENTS_A_READ = 1000
@@ -35,29 +38,65 @@ _Found = TypeVar("_Found")
 
 @click.group()
 def command() -> None:
-    """List sessions and show their history."""
+    """List sessions, show their history, and end them."""
+
+
+_FILTER = (
+    click.option("--id", "ids", type=click.UUID, multiple=True, help="May be given several times."),
+    click.option("--subject", type=Text()),
+    click.option("--client-id", type=Text()),
+    click.option("--device-label", type=Text(), help="Exact."),
+    click.option(
+        "--ip-address", "network", type=AddressOrNetwork(), help="Of the last use: an address or a network."
+    ),
+    click.option("--status", type=click.Choice([one.value for one in SessionStatus])),
+    click.option("--created-before", type=Moment(), help="Exclusive."),
+    click.option("--created-after", type=Moment(), help="Inclusive."),
+    click.option("--last-used-before", type=Moment(), help="Exclusive."),
+)
+
+
+def _filtered(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options of the filter; it gets them as one filter, `wanted`."""
+
+    @wraps(command)
+    def with_filter(
+        ids: tuple[UUID, ...],
+        subject: str | None,
+        client_id: str | None,
+        device_label: str | None,
+        network: Any,
+        status: str | None,
+        created_before: datetime | None,
+        created_after: datetime | None,
+        last_used_before: datetime | None,
+        **others: Any,
+    ) -> None:
+        wanted = SessionFilter(
+            ids=ids or None,
+            subject=subject,
+            client_id=client_id,
+            device_label=device_label,
+            network=network,
+            status=None if status is None else SessionStatus(status),
+            created_before=created_before,
+            created_after=created_after,
+            last_used_before=last_used_before,
+        )
+        command(wanted=wanted, **others)
+
+    for option in reversed(_FILTER):
+        with_filter = option(with_filter)
+    return with_filter
 
 
 @command.command("list")
-@click.option("--id", "ids", type=click.UUID, multiple=True, help="May be given several times.")
-@click.option("--subject", type=Text())
-@click.option("--client-id", type=Text())
-@click.option("--device-label", type=Text(), help="Exact.")
-@click.option(
-    "--ip-address", "network", type=AddressOrNetwork(), help="Of the last use: an address or a network."
-)
-@click.option("--status", type=click.Choice([one.value for one in SessionStatus]))
-@click.option("--created-before", type=Moment(), help="Exclusive.")
-@click.option("--created-after", type=Moment(), help="Inclusive.")
-@click.option("--last-used-before", type=Moment(), help="Exclusive.")
+@_filtered
 @click.option("--first", type=click.IntRange(1, 500), default=50, show_default=True)
 @click.option("--after", type=click.UUID, help="The last id of the page before.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def list_sessions(ids: tuple[UUID, ...], first: int, after: UUID | None, as_json: bool, **given: Any) -> None:
+def list_sessions(wanted: SessionFilter, first: int, after: UUID | None, as_json: bool) -> None:
     """Sessions, newest first. Options given together must all hold."""
-    if given["status"] is not None:
-        given["status"] = SessionStatus(given["status"])
-    wanted = SessionFilter(ids=ids or None, **given)
 
     def read(connection: AsyncConnection[Any]) -> Awaitable[list[Session]]:
         return read_sessions(connection, wanted, now=datetime.now(UTC), maximum=first + 1, before=after)
@@ -101,6 +140,45 @@ def show(session_id: UUID, as_json: bool) -> None:
         for name, value in _plain(session).items():
             click.echo(f"{name:>20}  {'-' if value is None else printable(str(value))}")
         console().print(_timeline_table(events))
+
+
+@command.command()
+@_filtered
+@click.option("--reason", type=Text(), required=True, help="Kept beside each event.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def revoke(wanted: SessionFilter, reason: str, dry_run: bool, yes: bool) -> None:
+    """End every session that matches and has not ended, each with its event. Counts and asks first.
+
+    Options given together must all hold; one at least is needed.
+    """
+    if wanted == SessionFilter():
+        raise click.UsageError("name what the sessions have in common: --subject, --client-id, …")
+    if wanted.status in (SessionStatus.EXPIRED, SessionStatus.REVOKED):
+        raise click.BadParameter("sessions of this status have ended", param_hint="--status")
+    settings = load_settings(os.environ)
+    with Database(settings) as database:
+        asyncio.run(_revoke(settings, database.url, unended(wanted), reason, dry_run=dry_run, yes=yes))
+
+
+async def _revoke(
+    settings: Settings, url: str, wanted: SessionFilter, reason: str, *, dry_run: bool, yes: bool
+) -> None:
+    async with bulk_revocation(settings, url) as bulk:
+        matched = (await bulk.preview(wanted)).matched
+        if dry_run or not matched:
+            click.echo(f"{matched} sessions match")
+            return
+        if not yes:
+            click.confirm(f"{matched} sessions match. End them?", abort=True)
+        act, caller = operator()
+        ended, left = 0, matched
+        while left:
+            step = await bulk.step(wanted, act, caller, reason=reason, expect_at_most=None)
+            ended, left = ended + step.revoked, step.matched - step.revoked
+            if left:
+                click.echo(f"ended {ended} of {matched} sessions", err=True)
+        click.echo(f"ended {ended} sessions")
 
 
 def _timeline_table(events: list[RecordedEvent]) -> Table:

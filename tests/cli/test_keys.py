@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import psycopg
 
-from tests.cli.command_line import OTHER_SECRET_KEY, SECRET_KEY, CommandLine, eventually
+from tests.cli.command_line import OTHER_SECRET_KEY, SECRET_KEY, CommandLine, Running, eventually
 
 
 def listed(command_line: CommandLine) -> list[Any]:
@@ -102,3 +102,40 @@ def test_another_secret_key_rotates_nothing(command_line: CommandLine) -> None:
     assert (
         command_line.given(SECRET_KEY=OTHER_SECRET_KEY).run("keys", "rotate", "--kind", "access").status == 0
     )
+
+
+def is_refused(running: Running, access_token: str) -> bool:
+    try:
+        running.me(access_token)
+    except ConnectionError as error:
+        return str(error) == "401"
+    return False
+
+
+def test_a_revoked_key_is_replaced_and_what_it_made_is_worth_nothing(
+    command_line: CommandLine, database_url: str
+) -> None:
+    with command_line.serving() as running:
+        pair = running.login()
+        stolen = kids(command_line, "access")["current"]
+        told = command_line.answer("keys", "revoke", stolen, "--yes")
+        assert told == f"access: {stolen} is revoked; {kids(command_line, 'access')['current']} is used\n"
+        eventually(lambda: is_refused(running, pair["accessToken"]))
+        again = running.refresh(pair["refreshToken"])
+        assert running.me(again["accessToken"]) == "ada"
+        mac = kids(command_line, "refresh")["current"]
+        command_line.answer("keys", "revoke", mac, "--yes")
+        eventually(lambda: running.refresh(again["refreshToken"]).get("code") == "TOKEN_UNKNOWN")
+        assert running.refresh(running.login()["refreshToken"])["outcome"] == "ROTATED"
+    assert [(one["replaced_key_id"], one["revoked"]) for one in recorded(database_url)] == [
+        (stolen, True),
+        (mac, True),
+    ]
+
+
+def test_revoking_asks_first_and_knows_its_keys(command_line: CommandLine) -> None:
+    with command_line.serving():  # which makes them
+        current = kids(command_line, "access")["current"]
+        assert command_line.run("keys", "revoke", current).status == 130
+        assert kids(command_line, "access")["current"] == current
+    assert "There is no key of this kid" in command_line.refusal("keys", "revoke", "x", "--yes")

@@ -238,3 +238,50 @@ def test_it_reads_with_the_rights_of_the_reader_alone(
 def execute(database_url: str, statement: str) -> Any:
     with psycopg.connect(database_url, autocommit=True) as connection:
         return connection.execute(statement.encode()).rowcount
+
+
+def test_revoke_counts_and_asks_first(
+    command_line: CommandLine, recorded: Recorded, database_url: str
+) -> None:
+    assert command_line.answer("sessions", "revoke", "--subject", "ada", "--reason", "x", "--dry-run") == (
+        "2 sessions match\n"
+    )
+    assert command_line.run("sessions", "revoke", "--subject", "ada", "--reason", "x").status == 130
+    assert ended(database_url) == []
+
+
+def test_revoke_ends_what_matches_each_with_its_event(
+    command_line: CommandLine, recorded: Recorded, database_url: str
+) -> None:
+    told = command_line.answer(
+        "sessions", "revoke", "--subject", "ada", "--client-id", "web", "--reason", "lost laptop", "--yes"
+    )
+    assert told == "ended 1 sessions\n"
+    assert ended(database_url) == [(recorded.ids["laptop"], "operator", "admin", "lost laptop")]
+    again = command_line.answer(
+        "sessions", "revoke", "--subject", "ada", "--client-id", "web", "--reason", "x", "--yes"
+    )
+    assert again == "0 sessions match\n"
+    with psycopg.connect(database_url) as connection:
+        runs = connection.execute(
+            "SELECT actor, payload FROM events WHERE type = 'BulkRevocationExecuted'"
+        ).fetchall()
+    assert runs == [("operator", '{"filter":{"client_id":"web","subject":"ada"},"matched":1,"revoked":1}')]
+
+
+def test_revoke_wants_a_filter_of_sessions_that_can_be_ended(command_line: CommandLine) -> None:
+    assert "in common" in command_line.run("sessions", "revoke", "--reason", "x", "--yes").err
+    for status in ("expired", "revoked"):
+        done = command_line.run("sessions", "revoke", "--status", status, "--reason", "x", "--yes")
+        assert (done.status, "have ended" in done.err) == (2, True)
+    assert command_line.run("sessions", "revoke", "--subject", "ada", "--yes").status == 2
+
+
+def ended(database_url: str) -> list[Any]:
+    """Sessions ended by decision of an administrator: id, actor, reason of the event, reason beside it."""
+    with psycopg.connect(database_url) as connection:
+        return connection.execute(
+            "SELECT e.stream_id::text, e.actor, e.payload::json ->> 'reason', p.data::json ->> 'reason'"
+            " FROM events AS e LEFT JOIN personal_data AS p USING (stream_id, version)"
+            " WHERE e.type = 'TokenRevoked' AND e.payload LIKE '%\"admin\"%'"
+        ).fetchall()
