@@ -84,7 +84,7 @@ def running(database_url: str, tmp_path: Path) -> Iterator[Running]:
 
 
 def test_the_snippets_do_what_they_say(running: Running) -> None:
-    login, refresh, logout, me = snippets("graphql")
+    login, refresh, logout, me, cut_off = snippets("graphql")
     assertion = running.run("token-ledger assertion --subject ada").stdout.strip()
     pair = running.ask(login, {"assertion": assertion})["login"]
     second = running.ask(refresh, {"token": pair["refreshToken"]})["refresh"]
@@ -109,6 +109,13 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
         assert done.returncode == 0, (command, done.stderr)
     shown = running.run(f"token-ledger sessions show {pair['session']['id']}")
     assert "TokenRotated" in shown.stdout
+
+    admin = running.run("token-ledger assertion --subject root --claim scope=sessions:admin").stdout.strip()
+    root = running.ask(login, {"assertion": admin})["login"]
+    told = running.ask(cut_off, {}, root["accessToken"])
+    assert told["suspendSubject"] == {"id": "eve", "status": "SUSPENDED"}
+    assert told["revokeSessions"]["matched"] == 0
+    assert told["setNotBefore"] == {"subject": "eve", "time": "2026-01-01T00:00:00.000000Z"}
 
     assert running.ask(logout, {"token": second["refreshToken"]})["logout"] == {"revokedSessions": 1}
 
