@@ -188,8 +188,10 @@ class Application:
         administration = Administration(
             pool=self._committing, clock=around.database_time, random=around.random
         )
+        client_authenticator = ClientAuthenticator(self._reading)
         services = Services(
             sessions=sessions,
+            clients=client_authenticator,
             administration=administration,
             bulk=BulkRevocation(
                 sessions=sessions, administration=administration, pool=self._reading, now=around.now
@@ -206,7 +208,6 @@ class Application:
             hide_reuse=settings.hide_reuse,
             now=around.now,
         )
-        client_authenticator = ClientAuthenticator(self._reading)
         self._graphql = GraphQLEndpoint(
             schema=schema,
             operations=Operations(schema, introspection=settings.introspection),

@@ -35,7 +35,7 @@ MAXIMUM_ROOT_FIELDS = 20
 MAXIMUM_NODES = 5_000
 LARGEST_PAGE = 500
 _LONGEST_NUMBER = 20
-TOKEN_MUTATIONS = frozenset({"login", "refresh", "logout"})
+TOKEN_MUTATIONS = frozenset({"login", "refresh", "logout", "issueSession"})
 """At most one of them an operation, so that aliases cannot outrun a limiter."""
 
 
@@ -91,7 +91,9 @@ def check_document(document: DocumentNode, operation: OperationDefinitionNode) -
     if len(roots) > MAXIMUM_ROOT_FIELDS:
         raise DocumentLimitError(f"The operation has more than {MAXIMUM_ROOT_FIELDS} root fields.")
     if sum(root.name in TOKEN_MUTATIONS for root in roots) > 1:
-        raise DocumentLimitError("An operation may have one of login, refresh and logout, and that once.")
+        raise DocumentLimitError(
+            f"An operation may have one of {', '.join(sorted(TOKEN_MUTATIONS))}, and that once."
+        )
     return roots
 
 

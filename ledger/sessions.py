@@ -66,6 +66,8 @@ class Opening:
     device_label: str | None = None
     assertion: Assertion | None = None
     """That is used up by it."""
+    actor: str | None = None
+    """Who opens it, as in `ledger.recorder.Request`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,10 @@ class Sessions:
             Submission(
                 command=command,
                 request=_request(
-                    caller, claims=opening.claims or None, device_label=opening.device_label or None
+                    caller,
+                    actor=opening.actor,
+                    claims=opening.claims or None,
+                    device_label=opening.device_label or None,
                 ),
                 assertion=opening.assertion,
                 authenticated_client=caller.authenticated_client,

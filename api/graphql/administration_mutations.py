@@ -9,7 +9,7 @@ from uuid import UUID
 import strawberry
 
 from api.bulk_revocation import TooManyMatchesError
-from api.graphql.context import RequestContext, Viewer
+from api.graphql.context import RequestContext
 from api.graphql.description import described_type
 from api.graphql.filter_types import SessionFilter, unended_sessions
 from api.graphql.permissions import ADMIN
@@ -22,7 +22,7 @@ from api.graphql.problem_types import (
     problem,
     text_argument,
 )
-from api.graphql.queries import session_id_of, viewer_of
+from api.graphql.queries import actor_of, session_id_of, viewer_of
 from api.graphql.session_types import Session, Subject, session_of, subject_of
 from ledger.administration import Act
 from ledger.events import RevocationReason
@@ -115,7 +115,7 @@ class AdministrationMutation:
             current = found.family_id == viewer.session_id
             why = RevocationReason.LOGOUT if current else RevocationReason.SUBJECT
         await context.services.sessions.revoke(
-            found.family_id, context.caller, reason=why, actor=_actor(viewer), text=text
+            found.family_id, context.caller, reason=why, actor=actor_of(viewer), text=text
         )
         return await _told(context, found.family_id)
 
@@ -258,14 +258,10 @@ def _whose(subject: str | None, client_id: str | None) -> tuple[str | None, str 
     return whose, client
 
 
-def _actor(viewer: Viewer) -> str:
-    return f"client:{viewer.client_id}" if viewer.subject is None else f"subject:{viewer.subject}"
-
-
 def _act(context: RequestContext, reason: str | None) -> Act:
     viewer, caller = viewer_of(context), context.caller
     return Act(
-        actor=_actor(viewer),
+        actor=actor_of(viewer),
         client_id=viewer.client_id,
         correlation_id=caller.request_id,
         personal_data=PersonalData(address=caller.address, user_agent=caller.user_agent, reason=reason),

@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 from api.address_limits import AddressLimiter
 from api.assertions import AssertionVerifier
 from api.bulk_revocation import BulkRevocation
+from api.client_authentication import ClientAuthenticator
 from api.cookies import SessionCookie
 from api.graphql.cursors import Cursors
 from api.origins import Origins
@@ -33,6 +34,7 @@ class Services:
     sessions: Sessions
     administration: Administration
     bulk: BulkRevocation
+    clients: ClientAuthenticator
     verifier: AssertionVerifier
     pool: AsyncConnectionPool[AsyncConnection[Any]]
     """For reading."""

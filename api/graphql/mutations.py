@@ -29,8 +29,8 @@ from ledger.sessions import LogoutScope as Scope
 from ledger.sessions import Opening, Tokens
 
 DEFAULT_CLIENT = "web"
-_LONGEST_CLIENT_ID = 255
-_LONGEST_LABEL = 100
+LONGEST_CLIENT_ID = 255
+LONGEST_LABEL = 100
 
 
 @strawberry.type
@@ -42,7 +42,7 @@ class TokenMutation:
         client_id = _client_id(input.client_id) or DEFAULT_CLIENT
         label = input.device_label
         if label:
-            checked_text(label, name="deviceLabel", longest=_LONGEST_LABEL)
+            checked_text(label, name="deviceLabel", longest=LONGEST_LABEL)
         refused = _refused_early(context, cookie_concerned=by_cookie or context.cookie is not None)
         if refused is not None:
             return auth_problem(refused, context)
@@ -64,7 +64,7 @@ class TokenMutation:
             ),
             context.caller,
         )
-        return _told(answer, context, by_cookie=by_cookie)
+        return told(answer, context, by_cookie=by_cookie)
 
     @strawberry.field(description="Public. The token from the cookie when the input has none.")
     async def refresh(
@@ -93,7 +93,7 @@ class TokenMutation:
         answer = await sessions.refresh(token, context.caller, by_cookie=came_by_cookie, client_id=client_id)
         if isinstance(answer, Refused):
             answer = _counted_unknown(answer, context)
-        return _told(answer, context, by_cookie=by_cookie)
+        return told(answer, context, by_cookie=by_cookie)
 
     @strawberry.field(description="Public. Idempotent.")
     async def logout(
@@ -154,7 +154,8 @@ def _counted_unknown(refused: Refused, context: RequestContext) -> Refused:
     return refused if wait is None else Refused(code=RefusalCode.RATE_LIMITED, retry_after=wait)
 
 
-def _told(answer: Tokens | Refused, context: RequestContext, *, by_cookie: bool) -> TokenPair | AuthProblem:
+def told(answer: Tokens | Refused, context: RequestContext, *, by_cookie: bool) -> TokenPair | AuthProblem:
+    """What the ledger answered, as data; with `by_cookie` the refresh token leaves in the cookie."""
     if isinstance(answer, Refused):
         return auth_problem(answer, context)
     family = last_active(answer.stored.family)
@@ -176,4 +177,4 @@ def _told(answer: Tokens | Refused, context: RequestContext, *, by_cookie: bool)
 def _client_id(given: strawberry.ID | None) -> str | None:
     if given is None or given is strawberry.UNSET:
         return None
-    return checked_text(given, name="clientId", longest=_LONGEST_CLIENT_ID)
+    return checked_text(given, name="clientId", longest=LONGEST_CLIENT_ID)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 PUBLIC = frozenset({"login", "refresh", "logout", "__typename", "__schema", "__type"})
 """Need no access token, and ignore one. All others need one."""
 SCOPES = {
+    "issueSession": "sessions:issue",
     "revokeSessions": "sessions:admin",
     "suspendSubject": "sessions:admin",
     "reactivateSubject": "sessions:admin",

@@ -59,6 +59,11 @@ def viewer_of(context: RequestContext) -> Viewer:
     return context.viewer
 
 
+def actor_of(viewer: Viewer) -> str:
+    """As events name whoever acts."""
+    return f"client:{viewer.client_id}" if viewer.subject is None else f"subject:{viewer.subject}"
+
+
 async def _visible(context: RequestContext, family_id: UUID | None) -> sessions.Session | None:
     """A session that the caller may see; another's answers like an unknown one."""
     viewer = viewer_of(context)

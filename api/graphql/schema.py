@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.graphql.administration_mutations import AdministrationMutation
 from api.graphql.event_types import Event
+from api.graphql.issue_mutation import IssueMutation
 from api.graphql.mutations import TokenMutation
 from api.graphql.queries import Query
 from api.graphql.scalars import SCALARS
@@ -15,7 +16,7 @@ from api.graphql.session_types import Session
 
 
 @strawberry.type(description="Changes. At most one of login, refresh, logout, issueSession an operation.")
-class Mutation(TokenMutation, AdministrationMutation):
+class Mutation(TokenMutation, IssueMutation, AdministrationMutation):
     pass
 
 

@@ -11,6 +11,7 @@ import strawberry
 from api.graphql.context import RequestContext
 from api.graphql.description import described_enum, described_input, described_type
 from api.graphql.problem_types import Problem
+from api.graphql.scalars import JsonValue
 from api.graphql.session_types import Session, SessionEndReason, session_of
 from ledger.answers import RefusalCode, Refused
 from ledger.sessions import LogoutScope as Scope
@@ -151,6 +152,34 @@ class LoginInput:
     device_label: str | None = strawberry.field(
         default=strawberry.UNSET, description="At most 100 characters."
     )
+
+
+@described_input
+class IssueSessionInput:
+    """A trusted backend opens a session for a subject it has authenticated. The answer is always in the body."""  # noqa: E501 - the contract's line
+
+    subject: strawberry.ID = strawberry.field(
+        description="The identity provider's opaque id: the `sub` of the tokens."
+    )
+    client_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "The client that will refresh: a public one or the caller itself. Default: the public client "
+            "`web`."
+        ),
+    )
+    claims: JsonValue | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Copied into access tokens; registered claim names are refused.",
+    )
+    scope: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="At most what the client may have; default none."
+    )
+    device_label: str | None = strawberry.UNSET
+    ip_address: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Address of the user, not of the backend."
+    )
+    user_agent: str | None = strawberry.UNSET
 
 
 @described_input
