@@ -60,7 +60,7 @@ Scope = MutableMapping[str, Any]
 AsgiApplication = Callable[[Scope, Any, Any], Awaitable[None]]
 
 _FORGERIES = Rate(limit=60, period=timedelta(minutes=1))
-_DRAINED_WITHIN_SECONDS = 8
+_DRAINED_WITHIN_SECONDS = 2
 _TASKS_END_WITHIN_SECONDS = 1
 _MILLISECOND = timedelta(milliseconds=1)
 _KEYS_AGAIN_AFTER_SECONDS = 0.5
