@@ -27,6 +27,7 @@ BEAT_EVERY_SECONDS = 1.0
 # Nothing that a leader writes outside the group commit is lost for good: it is done again.
 _SETTINGS = (
     "SET idle_session_timeout = '8s'; SET lock_timeout = '1s'; SET synchronous_commit = off; "
+    "SET default_transaction_isolation = 'read committed'; "
     "SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2"
 )
 

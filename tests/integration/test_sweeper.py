@@ -504,6 +504,29 @@ async def test_the_lock_of_a_leader_that_stands_still_is_taken_away(world: World
         await connection.execute("SELECT 1")
 
 
+async def test_a_leader_reads_what_is_committed_whatever_the_default_of_the_database(world: World) -> None:
+    isolation: list[Any] = []
+    name = (await world.owner("SELECT current_database()"))[0][0]
+    await world.owner(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+
+    async def work(connection: AsyncConnection[Any]) -> None:
+        cursor = await connection.execute("SHOW transaction_isolation")
+        isolation.extend(await cursor.fetchall())
+        await world.sweeper.sweep(connection)
+        isolation.append("swept")
+
+    async def has_swept() -> bool:
+        return "swept" in isolation
+
+    await opened(world.ledger)
+    task = asyncio.create_task(lead(partial(leader_connection, world.database_url), LOCK, work))
+    try:
+        await eventually(has_swept)
+    finally:
+        await _cancelled(task)
+    assert isolation[0] == ("read committed",)
+
+
 async def _is_led(world: World) -> bool:
     return await _leading_backend(world) is not None
 
