@@ -162,8 +162,10 @@ def test_a_login_finds_the_sessions_that_it_may_end_by_their_indexes(database_ur
         connection.execute(
             """
             INSERT INTO active_tokens
-            SELECT gen_random_uuid(), 1, '\\x00', now(), 'active', 'subject ' || n % 5000, 'web', 'body', '{}',
-              NULL, now(), 0, '\\x00', now(), now(), now(), NULL, NULL, false, NULL, NULL, NULL, NULL, '\\x', '{}'
+            SELECT
+              gen_random_uuid(), 1, '\\x00', now(), 'active', 'subject ' || n % 5000, 'web', 'body', '{}',
+              NULL, now(), 0, '\\x00', now(), now(), now(), NULL, NULL, false, NULL, NULL, NULL, NULL,
+              '\\x', '{}'
             FROM generate_series(1, 20000) AS n
             """
         )
