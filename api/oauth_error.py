@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import assert_never
 
 from ledger.answers import RefusalCode, Refused
 
@@ -69,5 +70,17 @@ def of_refusal(refused: Refused, *, hide_reuse: bool) -> OAuthError:
             return OAuthError(400, "invalid_dpop_proof", description)
         case RefusalCode.SUBJECT_INACTIVE | RefusalCode.SESSION_LIMIT_REACHED:
             return OAuthError(400, "access_denied", description)  # as RFC 8628 section 3.5 has it here
-        case _:
+        case RefusalCode.CSRF_FAILED:
+            return invalid_request(description)
+        case (
+            RefusalCode.TOKEN_MISSING
+            | RefusalCode.TOKEN_UNKNOWN
+            | RefusalCode.CLIENT_MISMATCH
+            | RefusalCode.SESSION_REVOKED
+            | RefusalCode.SESSION_EXPIRED
+            | RefusalCode.REUSE_DETECTED
+            | RefusalCode.ASSERTION_INVALID
+        ):
             return OAuthError(400, "invalid_grant", description)
+        case _:
+            assert_never(code)
