@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection, errors
 
+from api.redaction import REDACTED, redacted
 from ledger import clients
 from ledger.clients import ClientConflictError, UnknownClientError
 from ledger.event_codec import decode_payload
@@ -57,6 +58,7 @@ async def test_the_ledger_keeps_a_hash_of_a_secret_of_256_bits(service: AsyncCon
     assert found is not None
     assert found.secret_hash == hashlib.sha256(secret.encode()).digest()
     assert secret not in repr(found)
+    assert redacted(f"client {secret} was created") == f"client {REDACTED} was created"
     assert str(found.secret_hash) not in repr(found)
 
 

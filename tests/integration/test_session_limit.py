@@ -1,8 +1,12 @@
-"""Session limits on a real database: never more than the limit, whatever arrives together."""
+"""Session limits on a real database: never more than the limit, whatever arrives together.
+
+Rounds of the race over HTTP as in `ROUNDS`; `make prove` runs a hundred.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +18,9 @@ from ledger.answers import Granted, RefusalCode, Refused
 from ledger.batch import Assertion
 from ledger.refresh_token import RefreshToken
 from tests.ledger_harness import Harness, harness
+from tests.served import NO_LIMITS, client_of, served
+
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "10"))
 
 LIVING = "SELECT family_id FROM active_tokens WHERE subject = %s AND status = 'active' ORDER BY opened_at"
 
@@ -146,3 +153,44 @@ async def test_a_subject_without_limits_gets_no_row(database_url: str) -> None:
         limit(database_url, max_sessions=5)
         await opened(ledger)
         assert await ledger.rows("SELECT subject, status FROM subjects") == [("ada", "active")]
+
+
+async def test_after_a_login_that_ended_a_session_no_refresh_of_it_succeeds(database_url: str) -> None:
+    """Between two worker processes, while four tabs of the session go on refreshing."""
+    limit(database_url, max_sessions=1, when_full="revoke_oldest")
+    with served(database_url, NO_LIMITS, workers=2) as server:
+        async with client_of(server) as client:
+            for number in range(ROUNDS):
+                pair = await client.login(f"subject-{number}")
+                ended = asyncio.Event()
+                late: list[Any] = []
+
+                async def refresh_until_after_the_end(
+                    token: str, ended: asyncio.Event, late: list[Any]
+                ) -> None:
+                    while True:
+                        was_ended = ended.is_set()
+                        answer = await client.refresh(token)
+                        if was_ended:
+                            late.append(answer)
+                            return
+                        if answer["__typename"] == "TokenPair":
+                            token = answer["refreshToken"]
+
+                refreshing = [
+                    asyncio.create_task(refresh_until_after_the_end(pair["refreshToken"], ended, late))
+                    for _ in range(4)
+                ]
+                successor = await client.login(f"subject-{number}")
+                ended.set()
+                await asyncio.gather(*refreshing)
+                assert [one.get("code") for one in late] == ["SESSION_REVOKED"] * 4
+                assert {one.get("endedReason", "LIMIT") for one in late} == {"LIMIT"}
+                assert (await client.refresh(successor["refreshToken"]))["outcome"] == "ROTATED"
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT status, ended_reason, count(*) FROM active_tokens GROUP BY 1, 2 ORDER BY 1"
+        ).fetchall()
+        revoked = connection.execute("SELECT count(*) FROM events WHERE type = 'TokenRevoked'").fetchall()
+    assert rows == [("active", None, ROUNDS), ("revoked", "limit", ROUNDS)]
+    assert revoked == [(ROUNDS,)]
