@@ -50,7 +50,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen(Surroundings):
-    """Ids alone are of the real time: rows lie in the partitions of their ids."""
+    """Ids alone are of the real time: rows lie in the partitions of their ids. Nothing sweeps by itself."""
 
     clock: Clock
 
@@ -160,6 +160,6 @@ async def frozen_ledger(database_url: str) -> AsyncIterator[FrozenLedger]:
             algorithm=SigningAlgorithm(settings.access_token_algorithm),
             now=clock.now,
         )
-        application = Application(settings, database_url, surroundings=Frozen(clock=clock))
+        application = Application(settings, database_url, surroundings=Frozen(clock=clock, sweeping=None))
         async with application.lifespan():
             yield FrozenLedger(settings=settings, clock=clock, application=application, connection=connection)

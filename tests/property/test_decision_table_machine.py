@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from ledger.answers import Ended
-from ledger.commands import Expire, Revoke
+from ledger.commands import Expire, Revoke, Tidy
 from ledger.events import RevocationReason
 from tests.api.server import differences
 from tests.property.conversation import BODY, BY_COOKIE, HOME, Conversation, Held, Way
@@ -252,7 +252,12 @@ class Machine(RuleBasedStateMachine):
             self.talk.refresh(held, 1, Presenter(agent=agent))
 
     @while_signed_in
-    @rule(which=which, rotations=st.integers(1, 3), late=st.booleans(), logout=st.booleans())
+    @rule(
+        which=which,
+        rotations=st.sampled_from([1, 2, 3]),
+        late=st.sampled_from([False, True, True]),
+        logout=st.sampled_from([False, False, True]),
+    )
     def an_old_token_comes_back(self, which: int, rotations: int, late: bool, logout: bool) -> None:
         held = self.talk.pick(which)
         for _ in range(rotations):
@@ -265,7 +270,39 @@ class Machine(RuleBasedStateMachine):
             self.talk.refresh(held, rotations)
 
     @while_signed_in
-    @rule(which=which, often=st.sampled_from([2, 2, 2, 2, 102]))
+    @rule(which=which, pauses=st.lists(st.sampled_from([0.5, 4, 6, 9.5]), min_size=2, max_size=4))
+    def a_client_retries(self, which: int, pauses: list[float]) -> None:
+        """A replay moves neither its own window nor a deadline."""
+        held = self.talk.pick(which)
+        self.talk.refresh(held)
+        for seconds in pauses:
+            self.talk.move(timedelta(seconds=seconds))
+            self.talk.refresh(held, 1)
+
+    @while_signed_in
+    @rule(which=which, journey=st.permutations(list(NETWORKS)), back=st.sampled_from([0, 1]))
+    def a_phone_travels(self, which: int, journey: list[str], back: int) -> None:
+        """Of five networks four are remembered."""
+        held, networks = self.talk.pick(which), journey[:5]
+        for network in networks:
+            self.talk.refresh(held, 0, Presenter(network=network))
+        self.talk.refresh(held, 1, Presenter(network=networks[back]))
+
+    @while_signed_in
+    @rule(which=which, more=st.sampled_from([-1, 0, 0]))
+    def a_session_is_used_to_its_end(self, which: int, more: int) -> None:
+        """Each time just before the idle deadline, which follows until it meets the absolute one."""
+        held = self.talk.pick(which)
+        one = held.expected
+        for _ in range(6):
+            if one.ended is None and one.idle_ends < one.absolute_ends:
+                self.talk.move(max(timedelta(0), one.idle_ends - timedelta(microseconds=1) - self.talk.now))
+                self.talk.refresh(held)
+        self.talk.move(max(timedelta(0), one.absolute_ends + timedelta(microseconds=more) - self.talk.now))
+        self.talk.refresh(held)
+
+    @while_signed_in
+    @rule(which=which, often=st.sampled_from([2, 2, 2, 102]))
     def a_client_asks_again_and_again(self, which: int, often: int) -> None:
         held = self.talk.pick(which)
         self.talk.refresh(held)
@@ -355,9 +392,12 @@ class Machine(RuleBasedStateMachine):
         self.talk.move(timedelta(minutes=minutes))
         self.talk.logout_by_access_token(self.talk.pick(which), scope)
 
-    @rule(which=which, what=st.sampled_from(["nothing", "sweep", "sweep", "revoke"]))
+    @rule(which=which, what=st.sampled_from(["tidy", "tidy", "sweep", "sweep", "revoke"]))
     def revoke_or_sweep(self, which: int, what: str) -> None:
+        """To tidy changes nothing that shows."""
         held, known = self.talk.pick(which), self.talk.subject.known
+        if what == "tidy":
+            assert self.talk.submit(Tidy(family_id=held.id)) == Ended(ended=False)
         if what == "sweep":
             answer = self.talk.submit(Expire(family_id=held.id))
             assert answer == Ended(ended=held.expected.sweep(known))
