@@ -85,16 +85,18 @@ class OtherUser:
         """
         if self._executes(binaries):
             return binaries
-        source = binaries.installation
-        mark = f"{source}|{(binaries.folder / 'postgres').stat().st_mtime_ns}"
+        package = binaries.installation.parent
+        mark = f"{binaries.folder}|{(binaries.folder / 'postgres').stat().st_mtime_ns}"
         copy = self.shared / f"binaries-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
-        copied = PostgresBinaries(copy / binaries.folder.name, binaries.major)
+        copied = PostgresBinaries(copy / binaries.folder.relative_to(package.parent), binaries.major)
         if not copy.exists():
             draft = copy.with_name(f"{copy.name}.{os.getpid()}")
             try:
-                draft.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-                shutil.copytree(source, draft, symlinks=True)
-                draft.chmod(0o755)
+                self.shared.mkdir(mode=0o755, parents=True, exist_ok=True)
+                for needed in filter(Path.exists, (binaries.installation, binaries.libraries)):
+                    shutil.copytree(needed, draft / needed.relative_to(package.parent), symlinks=True)
+                for folder in (draft, draft / package.name):  # whatever the umask
+                    folder.chmod(0o755)
                 draft.rename(copy)
             except OSError as error:
                 shutil.rmtree(draft, ignore_errors=True)
@@ -111,8 +113,9 @@ class OtherUser:
         return _run(command, user=self.uid, group=self.gid)
 
     def _executes(self, binaries: PostgresBinaries) -> bool:
+        programs = [binaries.folder / "postgres", binaries.folder / "initdb"]
         try:
-            return self.run([binaries.folder / "postgres", "--version"]).returncode == 0
+            return all(self.run([program, "--version"]).returncode == 0 for program in programs)
         except OSError:
             return False
 

@@ -27,6 +27,13 @@ class PostgresBinaries:
         """The folder above, with the libraries and shared files that the programs need."""
         return self.folder.parent
 
+    @property
+    def libraries(self) -> Path:
+        """The folder that a wheel brings beside its package, where programs look for more libraries; a
+        system's installation has none."""
+        package = self.installation.parent
+        return package.with_name(f"{package.name}.libs")
+
 
 def find_binaries() -> PostgresBinaries | None:
     """The first that is found and not too old; None: there is none. Runs `postgres --version`."""

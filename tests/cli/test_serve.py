@@ -38,6 +38,31 @@ def is_waited_for(database_url: str, table: str = "events") -> bool:
     return row == (True,)
 
 
+@contextmanager
+def slow(database_url: str, seconds: float) -> Iterator[None]:
+    """Whoever writes an event takes so long meanwhile."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL(
+                "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql "
+                "AS $$ BEGIN PERFORM pg_sleep({}); RETURN NULL; END $$"
+            ).format(sql.Literal(seconds))
+        )
+        connection.execute(
+            "CREATE TRIGGER slow BEFORE INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION slow()"
+        )
+        yield
+
+
+def is_writing(database_url: str) -> bool:
+    """Whether somebody writes an event slowly."""
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')"
+        ).fetchone()
+    return row == (True,)
+
+
 def accepts(running: Running) -> bool:
     """Whether its port takes connections."""
     parts = urlsplit(running.url)
@@ -54,9 +79,9 @@ def test_a_request_that_runs_is_answered_after_sigterm(
 ) -> None:
     with command_line.serving("--workers", workers) as running, ThreadPoolExecutor() as requests:
         first = running.login()
-        with locked(database_url):
+        with slow(database_url, 1.5):
             answer = requests.submit(running.refresh, first["refreshToken"])
-            eventually(lambda: is_waited_for(database_url))
+            eventually(lambda: is_writing(database_url))
             asked_at = time.monotonic()
             running.process.terminate()
             eventually(lambda: not accepts(running))
@@ -70,9 +95,9 @@ def test_a_request_that_never_ends_does_not_keep_the_server_from_ending_within_t
 ) -> None:
     with command_line.serving("--workers", "2") as running, ThreadPoolExecutor() as requests:
         first = running.login()
-        with locked(database_url):
+        with slow(database_url, 60):
             answer = requests.submit(running.refresh, first["refreshToken"])
-            eventually(lambda: is_waited_for(database_url))
+            eventually(lambda: is_writing(database_url))
             asked_at = time.monotonic()
             running.process.terminate()
             assert running.process.wait(timeout=20) == 0

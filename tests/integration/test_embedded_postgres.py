@@ -280,20 +280,27 @@ def test_a_machine_without_programs_is_told_what_to_do(
         EmbeddedPostgres(directory)
 
 
-def installed() -> PostgresBinaries:
+def hidden_copy(directory: Path) -> PostgresBinaries:
+    """The programs where only root can reach them."""
     found = find_binaries()
     assert found is not None
-    return found
+    package = found.installation.parent
+    directory.mkdir(mode=0o700)
+    for needed in (package, found.libraries):
+        if needed.exists():
+            subprocess.run(["cp", "-r", needed, directory], check=True)
+    return PostgresBinaries(directory / found.folder.relative_to(package.parent), found.major)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_root_without_namespaces_runs_it_as_another_user_from_a_copy(directory: Path) -> None:
+def test_root_without_namespaces_runs_it_as_another_user_from_a_copy(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shared = Path(tempfile.mkdtemp(prefix="tl-"))
     shared.chmod(0o755)
     account = OtherUser(65534, 65534, shared / "below")
-    hidden = PostgresBinaries(directory / "hidden" / "bin", installed().major)
-    directory.mkdir()
-    subprocess.run(["cp", "-r", installed().installation, directory / "hidden"], check=True)
+    hidden = hidden_copy(directory)
+    monkeypatch.setattr("api.embedded_postgres.find_binaries", lambda: hidden)
     copied = account.binaries(hidden)
     assert copied.folder.is_relative_to(shared)
     assert account.binaries(hidden) == copied
@@ -301,19 +308,20 @@ def test_root_without_namespaces_runs_it_as_another_user_from_a_copy(directory: 
     with server:
         assert ask(server.url, "SELECT 1") == 1
         home = account.home(directory / "postgres")
-        assert Path(f"/proc/{server_of(home)}").stat().st_uid == 65534
+        running = server_of(home)
+        assert Path(f"/proc/{running}").stat().st_uid == 65534
+        assert Path(f"/proc/{running}/exe").readlink().is_relative_to(shared)
     eventually(lambda: stopped(home))
     subprocess.run(["rm", "-r", shared], check=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_where_not_even_a_copy_can_be_made_one_line_says_what_to_do(directory: Path) -> None:
-    directory.mkdir()
-    subprocess.run(["cp", "-r", installed().installation, directory / "hidden"], check=True)
+    hidden = hidden_copy(directory)
     (directory / "file").write_text("")
     account = OtherUser(65534, 65534, directory / "file" / "below")
     with pytest.raises(NoAccountError, match="set TOKEN_LEDGER_DATABASE_URL, or be another user"):
-        account.binaries(PostgresBinaries(directory / "hidden" / "bin", installed().major))
+        account.binaries(hidden)
 
 
 def test_the_account_fits_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
