@@ -77,19 +77,41 @@ async def test_reuse_is_recognised_after_fifty_generations_by_one_more_read(data
         assert code_of(await ledger.refresh(first)) is RefusalCode.REUSE_DETECTED
 
 
+async def race_of_fifty(one: Harness, other: Harness) -> Counter[str]:
+    """Fifty refreshes of one token at once, by two processes: outcomes, or what else came of it.
+
+    Counts `successors` besides: the distinct tokens that were handed out.
+    """
+    token = token_of(await one.issue())
+    answers = await asyncio.gather(
+        *((one if number % 2 else other).refresh(token) for number in range(50)), return_exceptions=True
+    )
+    told: Counter[str] = Counter()
+    successors = set()
+    for answer in answers:
+        if isinstance(answer, Committed) and isinstance(answer.answer, Granted):
+            told[answer.answer.outcome.value] += 1
+            successors.add(token_of(answer).secret)
+        else:
+            told[answer.answer.code if isinstance(answer, Committed) else type(answer).__name__] += 1
+    told["successors"] = len(successors)
+    return told
+
+
+ONE_ROTATION = {Outcome.ROTATED: 1, Outcome.REPLAYED: 49, "successors": 1}
+
+
+@pytest.mark.parametrize("maximum_batch", [128, 1], ids=["batches", "one by one"])
 @pytest.mark.parametrize("policy", [UNLIMITED, Policy()], ids=["limits off", "default limit"])
 async def test_fifty_parallel_refreshes_rotate_once_and_replay_one_successor(
-    database_url: str, policy: Policy
+    database_url: str, policy: Policy, maximum_batch: int
 ) -> None:
-    async with harness(database_url, policy) as one, harness(database_url, policy) as other:
+    async with (
+        harness(database_url, policy, maximum_batch=maximum_batch) as one,
+        harness(database_url, policy, maximum_batch=maximum_batch) as other,
+    ):
         for _ in range(10):
-            token = token_of(await one.issue())
-            answers = await asyncio.gather(
-                *((one if number % 2 else other).refresh(token) for number in range(50))
-            )
-            outcomes = Counter(done.answer.outcome for done in answers if isinstance(done.answer, Granted))
-            assert outcomes == {Outcome.ROTATED: 1, Outcome.REPLAYED: 49}
-            assert len({token_of(done).secret for done in answers}) == 1
+            assert await race_of_fifty(one, other) == ONE_ROTATION
 
 
 class _Unlocked(ActiveTokens):
@@ -102,27 +124,34 @@ class _Unlocked(ActiveTokens):
         return answer
 
 
-async def test_without_the_row_lock_the_race_is_noticed(database_url: str) -> None:
+async def test_without_the_row_lock_the_same_race_fails(database_url: str) -> None:
+    """One by one: a batch that meets another on the primary key is retried apart, which would heal it."""
     async with (
         harness(database_url, UNLIMITED, _Unlocked, maximum_batch=1) as one,
         harness(database_url, UNLIMITED, _Unlocked, maximum_batch=1) as other,
     ):
-        for _ in range(200):
-            token = token_of(await one.issue())
-            answers = await asyncio.gather(
-                *((one if number % 2 else other).refresh(token) for number in range(4)),
-                return_exceptions=True,
-            )
-            rotated = [
-                answer
-                for answer in answers
-                if isinstance(answer, Committed)
-                and isinstance(answer.answer, Granted)
-                and answer.answer.outcome is Outcome.ROTATED
-            ]
-            if len(rotated) != 1 or any(isinstance(answer, Exception) for answer in answers):
-                return
-    pytest.fail("two batches never met on one family: the race test proves nothing")
+        races = [await race_of_fifty(one, other) for _ in range(10)]
+    failed = [told for told in races if told != ONE_ROTATION]
+    assert failed, "two processes never met on one family: the race proves nothing"
+    for told in failed:
+        assert set(told) <= {*ONE_ROTATION, "UniqueViolation"}, "it failed for another reason"
+
+
+@pytest.mark.xfail(strict=True, reason="evidence of a rotation is not read before its transaction appends it")
+async def test_a_token_replaced_in_the_same_transaction_is_reported_when_it_comes_back(
+    database_url: str,
+) -> None:
+    """Rotated, reused and replayed after the revocation in one batch, as can be where no grace is given."""
+    async with harness(database_url, Policy(grace=timedelta(0))) as ledger:
+        token = token_of(await ledger.issue())
+        await asyncio.gather(*(ledger.refresh(token) for _ in range(3)))
+        assert await types_of(ledger, token.family_id) == [
+            "TokenIssued",
+            "TokenRotated",
+            "ReuseDetected",
+            "TokenRevoked",
+            "ReplayedAfterRevocation",
+        ]
 
 
 async def test_no_refresh_succeeds_after_an_acknowledged_logout(database_url: str) -> None:
