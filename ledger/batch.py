@@ -229,7 +229,7 @@ class Batch:
         cursor = await connection.execute(
             sql("ledger", "read_evidence"), {"stream_id": family_id, "generation": wanted.generation}
         )
-        rows = await cursor.fetchall()
+        rows = [*await cursor.fetchall(), *self._not_appended_yet(family_id, wanted.generation)]
         if len(rows) < 2:
             return None
         (_, _, _, recorded), (type_name, schema_version, replaced_at, payload) = rows
@@ -242,6 +242,16 @@ class Batch:
             grace_ends_at=rotated.grace_ends_at,
             lost_response_ends_at=rotated.lost_response_ends_at,
         )
+
+    def _not_appended_yet(self, family_id: UUID, generation: int) -> list[tuple[Any, ...]]:
+        """As `read_evidence`, from the events that wait in this transaction."""
+        return [
+            (row["type"], row["schema_version"], row["occurred_at"], row["payload"])
+            for row in self.recorder.events
+            if row["stream_id"] == family_id
+            and row["type"] in ("TokenIssued", "TokenRotated")
+            and orjson.loads(row["payload"]).get("generation", 0) in (generation, generation + 1)
+        ]
 
     async def _use_assertions(self, connection: AsyncConnection[Any]) -> Any:
         used = sorted(

@@ -137,7 +137,6 @@ async def test_without_the_row_lock_the_same_race_fails(database_url: str) -> No
         assert set(told) <= {*ONE_ROTATION, "UniqueViolation"}, "it failed for another reason"
 
 
-@pytest.mark.xfail(strict=True, reason="evidence of a rotation is not read before its transaction appends it")
 async def test_a_token_replaced_in_the_same_transaction_is_reported_when_it_comes_back(
     database_url: str,
 ) -> None:
