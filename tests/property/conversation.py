@@ -211,6 +211,7 @@ class Conversation:
     def compare(self, held: Held, answer: Answer, expected: Expected, way: Way) -> None:
         """One answer to `refresh`."""
         self.reached[expected.row] += 1
+        self.reached["11 shadow"] += expected.shadow
         told = answer.of("refresh")
         if expected.word in ("ROTATED", "REPLAYED"):
             self._compare_pair(held, answer, told, expected, way)

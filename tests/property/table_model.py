@@ -81,6 +81,8 @@ class Expected:
     """Why the session ended, where that is told."""
     wait: timedelta | None = None
     """How long to wait; zero: some time."""
+    shadow: bool = False
+    """In shadow mode, which is one of `ROWS` besides."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -334,7 +336,7 @@ class Session:
 
     def _reuse(self, known: Known, generation: int, subtype: str) -> Expected:
         now, shadow = known.now, known.rules.shadow
-        answer = Expected(row="11 shadow" if shadow else f"11 {subtype}", word="REUSE_DETECTED")
+        answer = Expected(row=f"11 {subtype}", word="REUSE_DETECTED", shadow=shadow)
         if shadow and self.shadowed_at is not None and now < self.shadowed_at + timedelta(hours=1):
             self.untold += 1
             return answer
