@@ -18,6 +18,15 @@ from api.migrator import Migration, MigrationError, check, migrate, packaged_mig
 ONE = Migration(number=1, name="one", statements="CREATE TABLE one (n integer)")
 TWO = Migration(number=2, name="two", statements="CREATE TABLE two (n integer)")
 EDITED = Migration(number=1, name="one", statements="CREATE TABLE one (n bigint)")
+RELEASED = [
+    "21ac92cadf3414c8",
+    "e2fd961731c98075",
+    "f6594a725c515137",
+    "2c890ba8f981fac3",
+    "b3564334a521435d",
+]
+"""How the checksums of the packaged migrations begin. A line is added with a file and never changed: databases that
+have applied it would be refused."""
 BROKEN = Migration(number=2, name="two", statements="CREATE TABLE two (n integer); SELECT 1 / 0")
 
 
@@ -60,7 +69,11 @@ def test_a_file_that_fails_leaves_nothing_behind(connection: psycopg.Connection[
     [
         ([], [ONE], "migration 1 is missing: run token-ledger migrate"),
         ([], [ONE, TWO], "migrations 1 to 2 are missing: run token-ledger migrate"),
-        ([ONE], [EDITED], "migration 0001 was edited after it was applied"),
+        (
+            [ONE],
+            [EDITED],
+            "migration 0001 of this database is not this program's: use the program that made it, or a new",
+        ),
         ([ONE, TWO], [ONE], r"the database is newer \(2\) than this program \(1\)"),
     ],
 )
@@ -90,6 +103,10 @@ def test_a_gap_in_the_files_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "0002_two.sql").write_text("SELECT 1")
     with pytest.raises(MigrationError, match="0001 is missing"):
         packaged_migrations(tmp_path)
+
+
+def test_a_released_migration_is_never_edited() -> None:
+    assert [one.checksum.hex()[:16] for one in packaged_migrations()] == RELEASED
 
 
 def test_an_included_function_is_part_of_its_migration(tmp_path: Path) -> None:
