@@ -6,9 +6,11 @@ Bodies are bounded where they are read.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.joined_writes import JoinedWrites
 
 LARGEST_HEAD = 32 * 1024
 """Bytes of request line and headers; answered 431 beyond that (RFC 6585 section 5)."""
@@ -26,7 +28,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -145,8 +145,9 @@ def _missing(connection: Connection[Any], migrations: list[Migration]) -> list[M
             raise MigrationError(f"the database lacks migration {migration.number} below its newest one")
         if applied[migration.number] != migration.checksum:
             raise MigrationError(
-                f"migration {migration.number:04} of this database is not this program's: use the program that "
-                "made it, or a new database (TOKEN_LEDGER_DATABASE_URL, or TOKEN_LEDGER_DATA_DIR if it is embedded)"
+                f"migration {migration.number:04} of this database is not this program's: use the program "
+                "that made it, or a new database (TOKEN_LEDGER_DATABASE_URL, or TOKEN_LEDGER_DATA_DIR if it is "
+                "embedded)"
             )
     return migrations[newest:]
 

@@ -56,7 +56,8 @@ def require_canonical(value: object, *, depth: int = 16) -> None:
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds: 2026-11-23T18:00:00.000000Z."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def parse_timestamp(text: str) -> datetime:

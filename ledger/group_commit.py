@@ -114,11 +114,13 @@ class GroupCommit:
             deadline=loop.time() + self._deadline_seconds,
         )
         self._enqueue(waiting)
+        timer = loop.call_at(
+            waiting.deadline, waiting.tell, UnavailableError("the database did not answer in time")
+        )
         try:
-            async with asyncio.timeout_at(waiting.deadline):
-                return await waiting.future
-        except TimeoutError:
-            raise UnavailableError("the database did not answer in time") from None
+            return await waiting.future
+        finally:
+            timer.cancel()
 
     async def close(self) -> None:
         """Wait until everything that was queued has been decided."""

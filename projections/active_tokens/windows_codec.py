@@ -7,6 +7,7 @@ big-endian, times microseconds since 1970.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from struct import Struct
 
 from ledger.bookkeeping import Window
@@ -52,32 +53,33 @@ def decode(data: bytes) -> tuple[Window, ...]:
         return ()
     if data[:1] != _LAYOUT:
         raise ValueError(f"windows of the layout {data[0]} are not known: upgrade the program")
-    windows: list[Window] = []
+    windows = []
     place = 1
     while place < len(data):
-        generation, secret_hash, nonce, replaced_at, grace_ends_at, lost, agent, replays, count = (
-            _FIXED.unpack_from(data, place)
-        )
-        place += _FIXED.size
-        end = place + count * _FINGERPRINT_LENGTH
-        fingerprints = tuple(
-            [data[at : at + _FINGERPRINT_LENGTH] for at in range(place, end, _FINGERPRINT_LENGTH)]
-        )
+        end = place + _FIXED.size + data[place + _FIXED.size - 1] * _FINGERPRINT_LENGTH
+        windows.append(_window(data[place:end]))
         place = end
-        windows.append(
-            Window(
-                generation=generation,
-                secret_hash=secret_hash,
-                nonce=nonce,
-                replaced_at=_moment(replaced_at),
-                grace_ends_at=_moment(grace_ends_at),
-                lost_response_ends_at=None if lost == _NO_LOST_RESPONSE_WINDOW else _moment(lost),
-                agent=agent,
-                replays=replays,
-                fingerprints=fingerprints,
-            )
-        )
     return tuple(windows)
+
+
+@lru_cache(maxsize=4096)
+def _window(record: bytes) -> Window:
+    """A window never changes while it is not used, and the row of a busy family brings it again and again."""
+    generation, secret_hash, nonce, replaced_at, grace_ends_at, lost, agent, replays, _ = _FIXED.unpack_from(
+        record
+    )
+    fingerprints = range(_FIXED.size, len(record), _FINGERPRINT_LENGTH)
+    return Window(
+        generation=generation,
+        secret_hash=secret_hash,
+        nonce=nonce,
+        replaced_at=_moment(replaced_at),
+        grace_ends_at=_moment(grace_ends_at),
+        lost_response_ends_at=None if lost == _NO_LOST_RESPONSE_WINDOW else _moment(lost),
+        agent=agent,
+        replays=replays,
+        fingerprints=tuple([record[at : at + _FINGERPRINT_LENGTH] for at in fingerprints]),
+    )
 
 
 def _microseconds(moment: datetime) -> int:

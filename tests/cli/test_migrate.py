@@ -52,7 +52,10 @@ def test_other_commands_say_when_it_comes_first(on_empty: CommandLine, command: 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("UPDATE schema_migrations SET checksum = '' WHERE number = 1", "migration 0001 of this database is not this"),
+        (
+            "UPDATE schema_migrations SET checksum = '' WHERE number = 1",
+            "migration 0001 of this database is not this",
+        ),
         (
             "INSERT INTO schema_migrations (number, name, checksum) VALUES (9999, 'x', '')",
             "the database is newer (9999)",
