@@ -13,8 +13,8 @@ from ledger.sql_files import sql
 
 async def read_subject(
     connection: AsyncConnection[Any], subject: str
-) -> tuple[SubjectStatus, datetime | None]:
-    """Status and not-before; a subject without a row is active. One round trip."""
+) -> tuple[SubjectStatus, datetime | None] | None:
+    """Status and not-before; None: nothing was ever decided about it, so it is active. One round trip."""
     cursor = await connection.execute(sql("ledger", "read_subject"), {"subject": subject})
     row = await cursor.fetchone()
-    return (SubjectStatus.ACTIVE, None) if row is None else (SubjectStatus(row[0]), row[1])
+    return None if row is None else (SubjectStatus(row[0]), row[1])

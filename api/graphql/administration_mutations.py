@@ -22,7 +22,7 @@ from api.graphql.problem_types import (
     problem,
     text_argument,
 )
-from api.graphql.queries import actor_of, session_id_of, viewer_of
+from api.graphql.queries import LONGEST_SUBJECT, actor_of, session_id_of, viewer_of
 from api.graphql.session_types import Session, Subject, session_of, subject_of
 from ledger.administration import Act
 from ledger.events import RevocationReason
@@ -31,7 +31,6 @@ from projections.active_tokens import sessions
 
 _LONGEST_LABEL = 100
 _LONGEST_REASON = 1_000
-_LONGEST_SUBJECT = 255
 
 SessionResult = Annotated[
     Session | RequestProblem,
@@ -163,7 +162,7 @@ class AdministrationMutation:
     ) -> SubjectResult:
         context = info.context
         try:
-            name = text_argument(subject, name="subject", longest=_LONGEST_SUBJECT)
+            name = text_argument(subject, name="subject", longest=LONGEST_SUBJECT)
             act = _act(context, text_argument(reason, name="reason", longest=_LONGEST_REASON))
         except InvalidArgumentError as error:
             return invalid(error, context)
@@ -179,7 +178,7 @@ class AdministrationMutation:
     ) -> SubjectResult:
         context = info.context
         try:
-            name = text_argument(subject, name="subject", longest=_LONGEST_SUBJECT)
+            name = text_argument(subject, name="subject", longest=LONGEST_SUBJECT)
             act = _act(context, _reason(reason))
         except InvalidArgumentError as error:
             return invalid(error, context)
@@ -251,7 +250,7 @@ def _whose(subject: str | None, client_id: str | None) -> tuple[str | None, str 
     found: list[str | None] = []
     for name, given in (("subject", subject), ("clientId", client_id)):
         absent = given is None or given is strawberry.UNSET
-        found.append(None if absent else text_argument(str(given), name=name, longest=_LONGEST_SUBJECT))
+        found.append(None if absent else text_argument(str(given), name=name, longest=LONGEST_SUBJECT))
     whose, client = found
     if whose is not None and client is not None:
         raise InvalidArgumentError("`subject` and `clientId` must not be given together.")

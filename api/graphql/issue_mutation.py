@@ -13,7 +13,7 @@ from api.client_address import address_prefix
 from api.graphql.context import RequestContext
 from api.graphql.errors import BadUserInputError, checked_text
 from api.graphql.mutations import DEFAULT_CLIENT, LONGEST_CLIENT_ID, LONGEST_LABEL, told
-from api.graphql.queries import actor_of, viewer_of
+from api.graphql.queries import LONGEST_SUBJECT, actor_of, viewer_of
 from api.graphql.token_types import IssueSessionInput, TokenResult, auth_problem
 from api.request_head import LONGEST_USER_AGENT
 from api.trusted_issuers import RESERVED_CLAIMS
@@ -24,7 +24,6 @@ from ledger.clients import Credentials
 from ledger.events import Transport
 from ledger.sessions import Caller, Opening
 
-_LONGEST_SUBJECT = 255
 _LARGEST_CLAIMS = 4 * 1024
 
 
@@ -58,7 +57,7 @@ class IssueMutation:
 
 
 def _subject(given: str) -> str:
-    subject = checked_text(given, name="subject", longest=_LONGEST_SUBJECT)
+    subject = checked_text(given, name="subject", longest=LONGEST_SUBJECT)
     if any(unicodedata.category(one) in {"Cc", "Cs"} for one in subject):
         raise BadUserInputError("`subject` must not hold control characters.")
     return subject

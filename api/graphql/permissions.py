@@ -6,16 +6,17 @@ from collections.abc import Iterable
 
 PUBLIC = frozenset({"login", "refresh", "logout", "__typename", "__schema", "__type"})
 """Need no access token, and ignore one. All others need one."""
-SCOPES = {
-    "issueSession": "sessions:issue",
-    "revokeSessions": "sessions:admin",
-    "suspendSubject": "sessions:admin",
-    "reactivateSubject": "sessions:admin",
-    "setNotBefore": "sessions:admin",
-}
-"""Of the fields that need more than an access token."""
 ADMIN = "sessions:admin"
 AUDIT = "audit:read"
+SCOPES = {
+    "subject": AUDIT,
+    "issueSession": "sessions:issue",
+    "revokeSessions": ADMIN,
+    "suspendSubject": ADMIN,
+    "reactivateSubject": ADMIN,
+    "setNotBefore": ADMIN,
+}
+"""Of the fields that need more than an access token."""
 
 
 def needs_access_token(root_fields: Iterable[str]) -> bool:

@@ -8,10 +8,11 @@ import strawberry
 
 from api.graphql.context import RequestContext, Viewer
 from api.graphql.event_types import Node, event_of
-from api.graphql.session_types import Session, Subject, session_of, subject_of
+from api.graphql.session_types import Session, Subject, known_subject_of, session_of, subject_of
 from ledger.recorded_event import read_stream
 from projections.active_tokens import sessions
 
+LONGEST_SUBJECT = 255
 _LARGEST_VERSION = 2**31 - 1
 
 
@@ -26,6 +27,12 @@ class Query:
     async def me(self, info: strawberry.Info[RequestContext]) -> Subject | None:
         subject = viewer_of(info.context).subject
         return None if subject is None else await subject_of(subject, info.context)
+
+    @strawberry.field(description="`audit:read`.")
+    async def subject(self, info: strawberry.Info[RequestContext], id: strawberry.ID) -> Subject | None:
+        if not 1 <= len(id) <= LONGEST_SUBJECT or "\x00" in id:
+            return None
+        return await known_subject_of(id, info.context)
 
     @strawberry.field(description="One's own, or any with `audit:read`; else null.")
     async def session(self, info: strawberry.Info[RequestContext], id: strawberry.ID) -> Session | None:

@@ -13,6 +13,7 @@ from api.graphql.context import RequestContext
 from api.graphql.description import described_enum, described_type
 from api.graphql.event_types import EventConnection, EventEdge, Node, event_of
 from api.graphql.scalars import CursorText
+from ledger import policy
 from ledger.recorded_event import read_stream
 from ledger.subjects import read_subject
 from projections.active_tokens import sessions
@@ -185,7 +186,23 @@ def session_of(session: sessions.Session, context: RequestContext, *, current: b
 async def subject_of(subject: str, context: RequestContext) -> Subject:
     """A subject; one of whom nothing more is known than its sessions is active."""
     async with context.connection() as connection:
-        status, not_before = await read_subject(connection, subject)
+        decided = await read_subject(connection, subject)
+    return _subject(subject, decided)
+
+
+async def known_subject_of(subject: str, context: RequestContext) -> Subject | None:
+    """A subject; None: there is no session of it, and nothing was ever decided about it."""
+    async with context.connection() as connection:
+        decided = await read_subject(connection, subject)
+        if decided is None and not await sessions.read_sessions(
+            connection, sessions.SessionFilter(subject=subject), now=context.services.now(), maximum=1
+        ):
+            return None
+    return _subject(subject, decided)
+
+
+def _subject(subject: str, decided: tuple[policy.SubjectStatus, datetime | None] | None) -> Subject:
+    status, not_before = decided or (policy.SubjectStatus.ACTIVE, None)
     return Subject(id=strawberry.ID(subject), status=SubjectStatus(status.value), not_before=not_before)
 
 

@@ -84,7 +84,7 @@ def running(database_url: str, tmp_path: Path) -> Iterator[Running]:
 
 
 def test_the_snippets_do_what_they_say(running: Running) -> None:
-    login, refresh, logout, me, cut_off = snippets("graphql")
+    login, refresh, logout, me, signed_in, cut_off = snippets("graphql")
     assertion = running.run("token-ledger assertion --subject ada").stdout.strip()
     pair = running.ask(login, {"assertion": assertion})["login"]
     second = running.ask(refresh, {"token": pair["refreshToken"]})["refresh"]
@@ -109,6 +109,18 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
         assert done.returncode == 0, (command, done.stderr)
     shown = running.run(f"token-ledger sessions show {pair['session']['id']}")
     assert "TokenRotated" in shown.stdout
+
+    audit = running.run("token-ledger assertion --subject eva --claim scope=audit:read").stdout.strip()
+    analyst = running.ask(login, {"assertion": audit})["login"]
+    found = running.ask(signed_in, {}, analyst["accessToken"])["subject"]
+    assert (found["status"], found["notBefore"]) == ("ACTIVE", None)
+    (edge,) = found["sessions"]["edges"]
+    assert (edge["node"]["id"], edge["node"]["status"]) == (pair["session"]["id"], "ACTIVE")
+    assert [one["node"]["type"] for one in edge["node"]["events"]["edges"]] == [
+        "TOKEN_ISSUED",
+        "TOKEN_ROTATED",
+    ]
+    assert found["sessions"]["pageInfo"]["hasNextPage"] is False
 
     admin = running.run("token-ledger assertion --subject root --claim scope=sessions:admin").stdout.strip()
     root = running.ask(login, {"assertion": admin})["login"]
