@@ -8,6 +8,7 @@ import strawberry
 
 from api.graphql.context import RequestContext, Viewer
 from api.graphql.event_types import Node, event_of
+from api.graphql.permissions import AUDIT
 from api.graphql.session_types import Session, Subject, known_subject_of, session_of, subject_of
 from ledger.recorded_event import read_stream
 from projections.active_tokens import sessions
@@ -72,13 +73,14 @@ def actor_of(viewer: Viewer) -> str:
 
 
 async def _visible(context: RequestContext, family_id: UUID | None) -> sessions.Session | None:
-    """A session that the caller may see; another's answers like an unknown one."""
+    """A session that the caller may see: their own, or any with `audit:read`. Others are as unknown ones."""
     viewer = viewer_of(context)
     if family_id is None:
         return None
     async with context.connection() as connection:
         found = await sessions.read_session(connection, family_id, now=context.services.now())
-    return found if found is not None and found.subject == viewer.subject else None
+    seen = found is not None and (found.subject == viewer.subject or AUDIT in viewer.scopes)
+    return found if seen else None
 
 
 def session_id_of(text: str) -> UUID | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.api.test_administration import NOT_BEFORE, REACTIVATE, SUSPEND, admin
 from tests.api.test_administration import ask as ask_root
 from tests.api.test_oauth_token import ask as ask_for_token
 from tests.api.test_oauth_token import granted
-from tests.api.test_visibility import BROKEN, SESSIONS, ids
+from tests.api.test_visibility import BROKEN, NODE, SESSIONS, ids
 
 SUBJECT = """
 query ($id: ID!, $status: SessionStatus, $first: Int = 50, $after: Cursor) {
@@ -159,3 +160,20 @@ async def test_without_the_scope_one_does_not_even_see_oneself(server: Server) -
         assert answer.status == 403
         assert answer.header("www-authenticate") == 'Bearer error="insufficient_scope", scope="audit:read"'
         assert "data" not in answer.json
+
+
+async def test_an_analyst_opens_any_session_and_any_of_its_events_by_id(server: Server) -> None:
+    token = await auditor(server)
+    pair = await server.login()
+    await server.refresh(pair["refreshToken"])
+    own = pair["session"]["id"]
+    assert [one["type"] for one in await server.events(own, token)] == ["TOKEN_ISSUED", "TOKEN_ROTATED"]
+    node = (await server.http.graphql(NODE, {"id": own}, access_token=token)).of("node")
+    assert (node["id"], node["subject"], node["isCurrent"]) == (own, "ada", False)
+    event = (await server.http.graphql(NODE, {"id": f"{own}:2"}, access_token=token)).of("node")
+    assert (event["type"], event["of"]) == ("TOKEN_ROTATED", "ada")
+    for unknown in (str(uuid4()), f"{own}:3", "ada", ""):
+        answer = await server.http.graphql(NODE, {"id": unknown}, access_token=token)
+        assert answer.of("node") is None, unknown
+    root = await admin(server)
+    assert (await server.http.graphql(NODE, {"id": own}, access_token=root)).of("node") is None
