@@ -8,13 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.clients import basic, new_client
 from tests.api.http import Answer
 from tests.api.server import Server
 from tests.api.test_administration import NOT_BEFORE, REACTIVATE, SUSPEND, admin
 from tests.api.test_administration import ask as ask_root
-from tests.api.test_oauth_token import ask as ask_for_token
-from tests.api.test_oauth_token import granted
+from tests.api.test_issue_session import backend
 from tests.api.test_visibility import BROKEN, NODE, SESSIONS, ids
 
 SUBJECT = """
@@ -34,11 +32,7 @@ query ($id: ID!, $status: SessionStatus, $first: Int = 50, $after: Cursor) {
 
 async def auditor(server: Server) -> str:
     """The access token of a client that may read everything."""
-    secret = await new_client(server, "auditor", scopes=["audit:read"])
-    told = granted(
-        await ask_for_token(server, {"grant_type": "client_credentials"}, basic("auditor", secret))
-    )
-    return str(told["access_token"])
+    return await backend(server, "audit:read", name="auditor")
 
 
 async def answer_of(server: Server, token: str, **variables: Any) -> Answer:
