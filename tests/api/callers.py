@@ -187,6 +187,11 @@ async def callers_of(database_url: str, folder: Path) -> AsyncIterator[Callers]:
         yield Callers(server, await new_client(server, SHOP, scopes=SCOPES))
 
 
+def recorded(connection: psycopg.Connection[Any]) -> list[str]:
+    """The type of every event, in the order in which they were recorded."""
+    return [row[0] for row in connection.execute("SELECT type FROM events ORDER BY position")]
+
+
 def _bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 

@@ -6,15 +6,11 @@ or `not found`, refusals that are data; or `nothing`, a success that changed not
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
-
 import psycopg
 import pytest
 from graphql import build_schema
 
-from tests.api.callers import ENDED, NOBODY, SCOPES, WRONG_SECRET, Callers, callers_of
+from tests.api.callers import ENDED, NOBODY, SCOPES, WRONG_SECRET, Callers, recorded
 from tests.api.http import Answer
 from tests.api.operations import DOCUMENTS, OPERATIONS
 from tests.api.test_schema import SDL
@@ -137,12 +133,6 @@ SCOPE = dict(zip(("audit", "issue", "admin", "erase", "introspect"), SCOPES, str
 CODES = {"CLIENT_MISMATCH": "mismatch", "NOT_FOUND": "not found"}
 
 
-@pytest.fixture
-async def callers(database_url: str, tmp_path: Path) -> AsyncIterator[Callers]:
-    async with callers_of(database_url, tmp_path) as made:
-        yield made
-
-
 def column(table: str, name: str) -> dict[str, str]:
     """What a kind of caller is answered, by operation."""
     head, *rows = [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines()]
@@ -193,11 +183,6 @@ async def go_through(callers: Callers, headers: dict[str, str], expected: dict[s
                 (value,) = answer.json["data"].values()
                 assert value["id"] == variables["id"]
     assert wrong == {}
-
-
-def recorded(connection: psycopg.Connection[Any]) -> list[str]:
-    """The type of every event, in the order in which they were recorded."""
-    return [row[0] for row in connection.execute("SELECT type FROM events ORDER BY position")]
 
 
 def test_every_root_field_of_the_schema_is_in_the_matrix() -> None:
