@@ -1,4 +1,4 @@
-"""The keys in the database: made when missing, loaded, rotated, revoked.
+"""The keys in the database: made when missing, loaded, rotated, retired, revoked.
 
 Errors: `KeyStoreError` where an operator must act, `KeySealingError` where `SECRET_KEY` is the wrong one.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from psycopg import AsyncConnection
 from psycopg.rows import kwargs_row, scalar_row, tuple_row
@@ -67,6 +67,18 @@ class Rotated:
     kind: KeyKind
     old_kid: str
     new_kid: str
+    next_kid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retired:
+    """A key makes nothing any more: its kind uses `current_kid` from now on, and `next_kid` waits."""
+
+    kind: KeyKind
+    kid: str
+    dropped: bool
+    """Whether it never was used, so that there is nothing of it to recognise: it is revoked."""
+    current_kid: str
     next_kid: str
 
 
@@ -162,6 +174,54 @@ async def rotate(
     )
 
 
+async def retire(
+    connection: AsyncConnection[Any],
+    secret_key: SecretKey,
+    kid: str,
+    *,
+    algorithm: SigningAlgorithm,
+    now: datetime,
+) -> Retired:
+    """Use a key no more, and another in its place; in the caller's transaction if any.
+
+    A current key goes on recognising what it made. A next one made nothing: it is dropped. As it names the
+    key, and not whichever is current by then, it is done once however often it is asked for.
+
+    Raises:
+        KeyStoreError: there is no such key, it is not in use, its kind does not rotate, or no other key of
+            its kind is there to be used instead.
+        KeySealingError: `secret_key` does not open the keys of this database.
+    """
+    async with connection.transaction():
+        await _begin_change(connection, secret_key)
+        record = next((one for one in await list_keys(connection) if one.kid == kid), None)
+        if record is None:
+            raise KeyStoreError("There is no key of this kid: list the keys first")
+        if record.kind not in _ROTATING:
+            raise KeyStoreError(f"Keys of the kind {record.kind.value} do not retire")
+        await _take_out_of_use(connection, record, now=now)
+        after = await _fill(connection, secret_key, record.kind, algorithm=algorithm, now=now)
+    return Retired(
+        kind=record.kind,
+        kid=kid,
+        dropped=record.state is KeyState.NEXT,
+        current_kid=after[KeyState.CURRENT],
+        next_kid=after[KeyState.NEXT],
+    )
+
+
+async def current_kid(connection: AsyncConnection[Any], kind: KeyKind) -> str:
+    """The key that a kind uses.
+
+    Raises:
+        KeyStoreError: there is none yet.
+    """
+    kids = await _current_and_next(connection, kind)
+    if KeyState.CURRENT not in kids:
+        raise _no_current_key(kind)
+    return kids[KeyState.CURRENT]
+
+
 async def revoke(
     connection: AsyncConnection[Any],
     secret_key: SecretKey,
@@ -246,6 +306,26 @@ async def _fill(
     return kids
 
 
+async def _take_out_of_use(connection: AsyncConnection[Any], record: KeyRecord, *, now: datetime) -> None:
+    match record.state:
+        case KeyState.CURRENT:
+            if KeyState.NEXT not in await _current_and_next(connection, record.kind):
+                kind = record.kind.value
+                raise KeyStoreError(
+                    f"This is the only {kind} key in use, and no next one is there to replace it: "
+                    f"run token-ledger keys rotate --kind {kind}, which makes one"
+                )
+            await connection.execute(sql("ledger", "keys_retire"), {"kind": record.kind.value, "now": now})
+        case KeyState.NEXT:
+            await connection.execute(sql("ledger", "keys_revoke"), {"kid": record.kid, "now": now})
+        case KeyState.RETIRING:
+            raise KeyStoreError("This key is retiring already: it only recognises what it made")
+        case KeyState.REVOKED:
+            raise KeyStoreError("This key is revoked already: what it made is worth nothing")
+        case _:
+            assert_never(record.state)
+
+
 async def _current_and_next(connection: AsyncConnection[Any], kind: KeyKind) -> dict[KeyState, str]:
     cursor = connection.cursor(row_factory=tuple_row)
     await cursor.execute(sql("ledger", "keys_current_and_next"), {"kind": kind.value})
@@ -326,7 +406,11 @@ def _current(rows: Iterable[_SealedKey], kind: KeyKind) -> _SealedKey:
     for row in rows:
         if row.kind is kind and row.state is KeyState.CURRENT:
             return row
-    raise KeyStoreError(f"The database holds no current {kind.value} key: start the service, which makes it")
+    raise _no_current_key(kind)
+
+
+def _no_current_key(kind: KeyKind) -> KeyStoreError:
+    return KeyStoreError(f"The database holds no current {kind.value} key: start the service, which makes it")
 
 
 def _open(row: _SealedKey, secret_key: SecretKey) -> bytes:

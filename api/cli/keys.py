@@ -16,13 +16,13 @@ from ledger import administrative, key_store
 from ledger.canonical import timestamp
 from ledger.events import SigningKeyRotated
 from ledger.key_sealing import SecretKey
-from ledger.key_store import KeyRecord, Revoked, Rotated
+from ledger.key_store import KeyKind, KeyRecord, Retired, Revoked, Rotated
 from ledger.signing_algorithm import SigningAlgorithm
 
 
 @click.group()
 def command() -> None:
-    """List, rotate and revoke the keys of the deployment."""
+    """List, rotate, retire and revoke the keys of the deployment."""
 
 
 @command.command("list")
@@ -51,8 +51,11 @@ def list_keys(as_json: bool) -> None:
     console().print(made)
 
 
+_KINDS = click.Choice(["access", "refresh"])
+
+
 @command.command()
-@click.option("--kind", type=click.Choice(["access", "refresh"]), required=True, help="Which keys.")
+@click.option("--kind", type=_KINDS, required=True, help="Which keys.")
 def rotate(kind: str) -> None:
     """Use the next key of a kind from now on, and make another next one.
 
@@ -62,6 +65,30 @@ def rotate(kind: str) -> None:
     click.echo(
         f"{rotated.kind.value}: {rotated.new_kid} replaces {rotated.old_kid}; next is {rotated.next_kid}"
     )
+
+
+@command.command()
+@click.argument("kid", required=False)
+@click.option("--kind", type=_KINDS, help="Its current key, in place of KID.")
+def retire(kid: str | None, kind: str | None) -> None:
+    """Use a key no more, while what it made stays good until it has expired.
+
+    The next key of its kind replaces a current one at once, and another next one is made; a next one is
+    dropped and replaced. Given by KID, the same key is never retired twice, as `rotate` would. An event
+    SigningKeyRotated is recorded with it.
+    """
+    if kid is not None and kind is None:
+        named: str | KeyKind = kid
+    elif kid is None and kind is not None:
+        named = KeyKind(kind)
+    else:
+        raise click.UsageError("Name either the key (KID) or the --kind whose current key it is.")
+    retired = asyncio.run(_retire(load_settings(os.environ), named))
+    if retired.dropped:
+        outcome = f"is dropped before its use; {retired.current_kid} is used"
+    else:
+        outcome = f"retires, and what it made stays good; {retired.current_kid} is used"
+    click.echo(f"{retired.kind.value}: {retired.kid} {outcome}; next is {retired.next_kid}")
 
 
 @command.command()
@@ -104,6 +131,29 @@ async def _rotate(settings: Settings, kind: str) -> Rotated:
             )
             await administrative.append(connection, event, actor="operator", now=now, random=os.urandom)
     return rotated
+
+
+async def _retire(settings: Settings, named: str | KeyKind) -> Retired:
+    """`named`: a kid, or the kind whose current key it is."""
+    now = datetime.now(UTC)
+    with Database(settings) as database:
+        async with service_connection(database.url) as connection, connection.transaction():
+            retired = await key_store.retire(
+                connection,
+                SecretKey.parse(settings.secret_key),
+                await key_store.current_kid(connection, named) if isinstance(named, KeyKind) else named,
+                algorithm=SigningAlgorithm(settings.access_token_algorithm),
+                now=now,
+            )
+            event = SigningKeyRotated(
+                kind=retired.kind.value,
+                key_id=retired.current_kid,
+                replaced_key_id=retired.kid,
+                next_key_id=retired.next_kid,
+                revoked=retired.dropped,
+            )
+            await administrative.append(connection, event, actor="operator", now=now, random=os.urandom)
+    return retired
 
 
 async def _revoke(settings: Settings, kid: str) -> Revoked:

@@ -26,7 +26,7 @@ _HELP = {
     "assertion": "Sign a login assertion of the development issuer.",
     "clients": "Register clients and set their rules.",
     "demo": "Start a server and walk through the product over HTTP.",
-    "keys": "List, rotate and revoke the keys of the deployment.",
+    "keys": "List, rotate, retire and revoke the keys of the deployment.",
     "migrate": "Bring the schema of the database up to date.",
     "replay": "Rebuild a view from the events and compare it with the live one.",
     "serve": "Run the server.",

@@ -139,3 +139,76 @@ def test_revoking_asks_first_and_knows_its_keys(command_line: CommandLine) -> No
         assert command_line.run("keys", "revoke", current).status == 130
         assert kids(command_line, "access")["current"] == current
     assert "There is no key of this kid" in command_line.refusal("keys", "revoke", "x", "--yes")
+
+
+def test_a_retired_key_signs_no_more_and_what_it_made_stays_good(
+    command_line: CommandLine, database_url: str
+) -> None:
+    with command_line.serving() as running:
+        pair = running.login()
+        for kind in ("access", "refresh"):
+            before = kids(command_line, kind)
+            told = command_line.answer("keys", "retire", before["current"])
+            after = kids(command_line, kind)
+            assert (after["current"], after[before["current"]]) == (before["next"], before["current"])
+            assert told == (
+                f"{kind}: {before['current']} retires, and what it made stays good; "
+                f"{after['current']} is used; next is {after['next']}\n"
+            )
+            assert recorded(database_url)[-1] == {
+                "kind": kind,
+                "key_id": after["current"],
+                "replaced_key_id": before["current"],
+                "next_key_id": after["next"],
+            }
+        current = kids(command_line, "access")["current"]
+        eventually(lambda: kid_of(running.login()["accessToken"]) == current)
+        assert running.me(pair["accessToken"]) == "ada"
+        assert running.refresh(pair["refreshToken"])["outcome"] == "ROTATED"
+
+
+def test_the_current_key_of_a_kind_or_a_waiting_one_can_be_retired(
+    command_line: CommandLine, database_url: str
+) -> None:
+    with command_line.serving():  # which makes them
+        pass
+    before = kids(command_line, "access")
+    command_line.answer("keys", "retire", "--kind", "access")
+    between = kids(command_line, "access")
+    assert (between["current"], between[before["current"]]) == (before["next"], before["current"])
+    told = command_line.answer("keys", "retire", between["next"])
+    after = kids(command_line, "access")
+    assert after["current"] == between["current"]
+    assert after["revoked"] == between["next"] != after["next"]
+    assert told == (
+        f"access: {between['next']} is dropped before its use; {after['current']} is used; "
+        f"next is {after['next']}\n"
+    )
+    assert recorded(database_url)[-1] == {
+        "kind": "access",
+        "key_id": after["current"],
+        "replaced_key_id": between["next"],
+        "next_key_id": after["next"],
+        "revoked": True,
+    }
+
+
+def test_what_cannot_retire_is_told_and_recorded_nowhere(
+    command_line: CommandLine, database_url: str
+) -> None:
+    assert "no current access key" in command_line.refusal("keys", "retire", "--kind", "access")
+    with command_line.serving():  # which makes them
+        pass
+    assert "There is no key of this kid" in command_line.refusal("keys", "retire", "x")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE keys SET state = 'revoked', revoked_at = now() WHERE state = 'next'")
+    only = kids(command_line, "access")
+    refused = command_line.refusal("keys", "retire", only["current"])
+    assert refused == (
+        "This is the only access key in use, and no next one is there to replace it: "
+        "run token-ledger keys rotate --kind access, which makes one"
+    )
+    assert "is revoked already" in command_line.refusal("keys", "retire", only["revoked"])
+    command_line.answer("keys", "rotate", "--kind", "access")
+    assert "is retiring already" in command_line.refusal("keys", "retire", only["current"])
+    assert len(recorded(database_url)) == 1  # of the rotation

@@ -19,9 +19,11 @@ from ledger.key_store import (
     KeyKind,
     KeyRecord,
     KeyStoreError,
+    current_kid,
     ensure,
     list_keys,
     load,
+    retire,
     revoke,
     rotate,
     sealing_context,
@@ -147,6 +149,7 @@ async def test_a_wrong_secret_key_is_said_plainly_and_changes_nothing(kept: Conn
         load(kept, OTHER),
         ensure(kept, OTHER, algorithm=EDDSA, now=NOW),
         rotate(kept, OTHER, KeyKind.ACCESS, algorithm=EDDSA, now=NOW),
+        retire(kept, OTHER, kid, algorithm=EDDSA, now=NOW),
         revoke(kept, OTHER, kid, algorithm=EDDSA, now=NOW),
     ):
         with pytest.raises(KeySealingError, match="SECRET_KEY does not open the keys of this database"):
@@ -280,6 +283,100 @@ async def test_keys_are_read_while_another_process_changes_them(kept: Connection
         await rotate(other, OLD, KeyKind.ACCESS, algorithm=EDDSA, now=NOW)
         await kept.execute("SET lock_timeout = '2s'")
         assert kids(await load(kept, OLD)) == before
+
+
+@pytest.mark.parametrize("kind", [KeyKind.ACCESS, KeyKind.REFRESH])
+async def test_a_retired_key_gives_way_to_the_next_one_and_still_recognises_what_it_made(
+    kept: Connection, kind: KeyKind
+) -> None:
+    before, rings = await by_state(kept, kind), await load(kept, OLD)
+    token = access_token(rings)
+    later = NOW + timedelta(minutes=1)
+    retired = await retire(kept, OLD, await current_kid(kept, kind), algorithm=EDDSA, now=later)
+    after = await by_state(kept, kind)
+    assert (retired.kind, retired.dropped) == (kind, False)
+    assert retired.kid == before[KeyState.CURRENT].kid == after[KeyState.RETIRING].kid
+    assert retired.current_kid == before[KeyState.NEXT].kid == after[KeyState.CURRENT].kid
+    assert retired.next_kid == after[KeyState.NEXT].kid
+    assert (after[KeyState.RETIRING].retiring_at, after[KeyState.CURRENT].current_at) == (later, later)
+    again = await load(kept, OLD)
+    verify(token, again)
+    assert again.refresh.key(0) == rings.refresh.key(0) is not None
+
+
+async def test_a_retired_signing_key_is_published_until_its_last_token_has_expired(kept: Connection) -> None:
+    kid = await current_kid(kept, KeyKind.ACCESS)
+    await retire(kept, OLD, kid, algorithm=EDDSA, now=NOW)
+    rings = await load(kept, OLD)
+    assert rings.access.current.kid != kid
+    assert kid in kids(rings, NOW + LIFETIME - timedelta(microseconds=1))
+    assert kid not in kids(rings, NOW + LIFETIME)
+
+
+@pytest.mark.parametrize("kind", [KeyKind.ACCESS, KeyKind.REFRESH])
+async def test_a_retired_next_key_is_dropped_and_another_one_waits(kept: Connection, kind: KeyKind) -> None:
+    before = await by_state(kept, kind)
+    retired = await retire(kept, OLD, before[KeyState.NEXT].kid, algorithm=EDDSA, now=NOW)
+    after = await by_state(kept, kind)
+    assert retired.dropped
+    assert retired.current_kid == before[KeyState.CURRENT].kid == after[KeyState.CURRENT].kid
+    assert retired.kid == before[KeyState.NEXT].kid == after[KeyState.REVOKED].kid
+    assert retired.next_kid == after[KeyState.NEXT].kid
+    assert retired.kid not in kids(await load(kept, OLD))
+
+
+@pytest.mark.parametrize("kind", [KeyKind.ACCESS, KeyKind.REFRESH])
+async def test_the_only_key_does_not_retire_until_there_is_another(kept: Connection, kind: KeyKind) -> None:
+    await kept.execute(
+        "UPDATE keys SET state = 'revoked', revoked_at = now() WHERE state = 'next' AND kind = %s", (kind,)
+    )
+    before, only = await list_keys(kept), await current_kid(kept, kind)
+    with pytest.raises(KeyStoreError, match=rf"only {kind} key .* token-ledger keys rotate --kind {kind},"):
+        await retire(kept, OLD, only, algorithm=EDDSA, now=NOW)
+    assert await list_keys(kept) == before
+    rotated = await rotate(kept, OLD, kind, algorithm=EDDSA, now=NOW)
+    assert rotated.old_kid == only
+    assert not (await retire(kept, OLD, rotated.new_kid, algorithm=EDDSA, now=NOW)).dropped
+
+
+async def test_a_key_out_of_use_does_not_retire_again(kept: Connection) -> None:
+    kid = await current_kid(kept, KeyKind.ACCESS)
+    await retire(kept, OLD, kid, algorithm=EDDSA, now=NOW)
+    before = await list_keys(kept)
+    with pytest.raises(KeyStoreError, match="retiring already"):
+        await retire(kept, OLD, kid, algorithm=EDDSA, now=NOW)
+    assert await list_keys(kept) == before
+    await revoke(kept, OLD, kid, algorithm=EDDSA, now=NOW)
+    with pytest.raises(KeyStoreError, match="revoked already"):
+        await retire(kept, OLD, kid, algorithm=EDDSA, now=NOW)
+    with pytest.raises(KeyStoreError, match="no key of this kid"):
+        await retire(kept, OLD, "no such key", algorithm=EDDSA, now=NOW)
+
+
+@pytest.mark.parametrize("kind", [KeyKind.FINGERPRINT, KeyKind.CURSOR])
+async def test_keys_of_other_kinds_do_not_retire(kept: Connection, kind: KeyKind) -> None:
+    with pytest.raises(KeyStoreError, match="do not retire"):
+        await retire(kept, OLD, await current_kid(kept, kind), algorithm=EDDSA, now=NOW)
+
+
+async def test_a_key_that_two_retire_at_once_retires_once(kept: Connection, database_url: str) -> None:
+    kid = await current_kid(kept, KeyKind.REFRESH)
+    async with await connect(database_url) as other:
+        done = await asyncio.gather(
+            *(retire(one, OLD, kid, algorithm=EDDSA, now=NOW) for one in (kept, other)),
+            return_exceptions=True,
+        )
+    assert sorted(type(one).__name__ for one in done) == ["KeyStoreError", "Retired"]
+    assert set(await by_state(kept, KeyKind.REFRESH)) == {
+        KeyState.CURRENT,
+        KeyState.NEXT,
+        KeyState.RETIRING,
+    }
+
+
+async def test_no_key_is_current_before_the_first_start(connection: Connection) -> None:
+    with pytest.raises(KeyStoreError, match="no current access key"):
+        await current_kid(connection, KeyKind.ACCESS)
 
 
 async def test_a_revoked_key_is_neither_used_nor_shown(kept: Connection) -> None:
