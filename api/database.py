@@ -129,6 +129,29 @@ async def unhurried_connection(url: str) -> AsyncIterator[AsyncConnection[Any]]:
 
 
 @asynccontextmanager
+async def login_connection(url: str) -> AsyncIterator[AsyncConnection[Any]]:
+    """One connection with all the rights of its login, in autocommit mode, to see which they are.
+
+    Raises:
+        DatabaseError: the database does not answer.
+    """
+    async with _connection(url, _configure_login) as connection:
+        yield connection
+
+
+async def become_service(connection: AsyncConnection[Any]) -> None:
+    """Give up all rights of a connection but the service's.
+
+    Raises:
+        DatabaseError: its login may not take the service's role.
+    """
+    try:
+        await configure_connection(connection)
+    except psycopg.Error as error:
+        raise _not_migrated(error) from None
+
+
+@asynccontextmanager
 async def _connection(
     url: str, configure: Callable[[AsyncConnection[Any]], Awaitable[None]]
 ) -> AsyncIterator[AsyncConnection[Any]]:
@@ -142,6 +165,10 @@ async def _connection(
         except psycopg.Error as error:
             raise _not_migrated(error) from None
         yield connection
+
+
+async def _configure_login(connection: AsyncConnection[Any]) -> None:
+    await connection.execute("SET TimeZone = 'UTC'")
 
 
 async def _configure_reader(connection: AsyncConnection[Any]) -> None:

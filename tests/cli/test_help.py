@@ -18,6 +18,7 @@ COMMANDS = [
     "clients rotate-secret",
     "clients update",
     "demo",
+    "doctor",
     "keys",
     "keys list",
     "keys retire",
