@@ -54,13 +54,13 @@ class Served:
     def url(self) -> str:
         return self.settings.issuer
 
-    def assertion(self, subject: str) -> str:
+    def assertion(self, subject: str, **claims: Any) -> str:
         """A fresh assertion of the development issuer."""
         return sign_development_assertion(
             development_secret(self.settings),
             subject=subject,
             audience=self.url,
-            claims={},
+            claims=claims,
             now=datetime.now(UTC),
             jti=str(uuid4()),
         )
