@@ -146,8 +146,8 @@ def _missing(connection: Connection[Any], migrations: list[Migration]) -> list[M
         if applied[migration.number] != migration.checksum:
             raise MigrationError(
                 f"migration {migration.number:04} of this database is not this program's: use the program "
-                "that made it, or a new database (TOKEN_LEDGER_DATABASE_URL, or TOKEN_LEDGER_DATA_DIR if it is "
-                "embedded)"
+                "that made it, or a new database (TOKEN_LEDGER_DATABASE_URL, or TOKEN_LEDGER_DATA_DIR if it "
+                "is embedded)"
             )
     return migrations[newest:]
 

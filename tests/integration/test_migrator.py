@@ -25,8 +25,8 @@ RELEASED = [
     "2c890ba8f981fac3",
     "b3564334a521435d",
 ]
-"""How the checksums of the packaged migrations begin. A line is added with a file and never changed: databases
-that have applied it would be refused."""
+"""How the checksums of the packaged migrations begin. A line is added with a file and never changed:
+databases that have applied it would be refused."""
 BROKEN = Migration(number=2, name="two", statements="CREATE TABLE two (n integer); SELECT 1 / 0")
 
 
