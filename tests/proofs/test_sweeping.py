@@ -6,19 +6,19 @@ import asyncio
 import os
 import signal
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
 from ledger.policy import Policy
-from tests.api.server import REFRESH, differences
+from tests.api.server import differences
 from tests.ledger_harness import harness
+from tests.proofs.refreshing import Told, keep_refreshing
 from tests.proofs.test_crashes import workers_of
-from tests.served import NO_LIMITS, Client, client_of, served
+from tests.served import NO_LIMITS, client_of, served
 
 pytestmark = pytest.mark.proof
 
@@ -27,43 +27,6 @@ CLIENTS = 16
 CALM_SECONDS = 8
 SWEPT_WITHIN_SECONDS = 900
 ISSUED_AT_ONCE = 1000
-
-
-@dataclass(slots=True)
-class Told:
-    """What the honest clients were told."""
-
-    generations: set[tuple[str, int]] = field(default_factory=set)
-    seconds: list[tuple[float, float]] = field(default_factory=list)
-    """When each answer came, and how long it took."""
-    sent_again: int = 0
-
-    def between(self, began: float, ended: float) -> str:
-        took = sorted(seconds for at, seconds in self.seconds if began <= at < ended)
-        rate = len(took) / (ended - began)
-        p50, p99 = took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000
-        return f"{rate:.0f} refreshes/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
-
-
-async def keep_refreshing(client: Client, name: str, told: Told, ending: asyncio.Event) -> None:
-    """A request that was not answered, or with 503, is sent again with the same token."""
-    pair = await client.login(name)
-    while not ending.is_set():
-        variables = {"input": {"refreshToken": pair["refreshToken"]}}
-        began = time.monotonic()
-        try:
-            answer = await client.http.post("/graphql", json={"query": REFRESH, "variables": variables})
-        except httpx.TransportError:
-            answer = None
-        if answer is None or answer.status_code == 503:
-            told.sent_again += 1
-            await asyncio.sleep(0.05)
-            continue
-        assert answer.status_code == 200, answer.text
-        pair = answer.json()["data"]["refresh"]
-        assert pair["__typename"] == "TokenPair", pair
-        told.seconds.append((time.monotonic(), time.monotonic() - began))
-        told.generations.add((pair["session"]["id"], pair["session"]["generation"]))
 
 
 async def open_families_that_are_over(database_url: str) -> None:
