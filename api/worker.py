@@ -29,6 +29,9 @@ GRACEFUL_SECONDS = 6
 _COLLECTED_EVERY = 10_000
 """Objects: more than the requests of a batch hold at a time, which are no garbage yet while it runs."""
 
+_HUNG_AFTER_SECONDS = 15
+"""Then the parent kills a worker that does not answer it. A machine under load can starve one for several."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFactory:
@@ -160,6 +163,7 @@ def server_config(factory: Callable[[], AsgiApplication], *, workers: int) -> Co
         server_header=False,
         date_header=True,
         timeout_keep_alive=75,
+        timeout_worker_healthcheck=_HUNG_AFTER_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         backlog=2048,
     )
