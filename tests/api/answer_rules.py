@@ -125,7 +125,7 @@ def _of_tokens(answer: Answer, secrets: Sequence[str]) -> Iterator[str]:
         yield "a token in a header"
     if any(secret in text or any(secret in value for _, value in answer.headers) for secret in secrets):
         yield "a secret"
-    found = list(_tokens(text))
+    found = list(places_of_tokens(text))
     if any(
         path[:1] != ("data",) or path[1] not in _GIVE_TOKENS or path[-1] not in _TOKEN_FIELDS
         for path in found
@@ -138,7 +138,7 @@ def _of_tokens(answer: Answer, secrets: Sequence[str]) -> Iterator[str]:
         yield "a token in an answer that may be kept"
 
 
-def _tokens(text: str) -> Iterator[tuple[str, ...]]:
+def places_of_tokens(text: str) -> Iterator[tuple[str, ...]]:
     """Where tokens stand in a body."""
     if not TOKEN.search(text):
         return

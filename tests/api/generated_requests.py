@@ -268,8 +268,8 @@ class RequestMaker:
             "ids": self._ids(),
             "subject": st.sampled_from(SUBJECTS) | text,
             "clientId": st.sampled_from(("web", "web", "web", "spa", "backend", "nobody", "")),
-            "refreshToken": self._refresh_tokens(),
-            "assertion": self._assertions(),
+            "refreshToken": refresh_tokens(self._stock),
+            "assertion": assertions(self._stock, self._assertion),
             "ipAddress": st.sampled_from(
                 ("127.0.0.1", "203.0.113.7", "203.0.113.0/24", "::1", "2001:db8::/32", "0.0.0.0/0", "1.2.3")
             ),
@@ -295,35 +295,6 @@ class RequestMaker:
 
         return st.builds(spelled, st.integers(0, 13), _places())
 
-    def _refresh_tokens(self) -> st.SearchStrategy[str]:
-        """The newest, older ones that were replaced, changed ones, and none."""
-
-        def token(kind: int, place: int) -> str:
-            known = newest(self._stock.refresh_tokens, place if kind > 3 else 0, otherwise="tlrt_x")
-            match kind:
-                case 8:
-                    return known[:-1] + ("A" if known[-1] != "A" else "B")
-                case 9:
-                    return known[:40]
-                case 10:
-                    return ""
-                case _:
-                    return known
-
-        return st.builds(token, st.integers(0, 10), _places())
-
-    def _assertions(self) -> st.SearchStrategy[str]:
-        """Fresh ones, ones that were used, changed ones."""
-
-        def assertion(kind: int, subject: str) -> str:
-            if kind == 0:
-                return newest(self._stock.used_assertions, 0, otherwise="x")
-            made = self._assertion(subject)
-            self._stock.used_assertions.append(made)
-            return made[:-2] if kind == 1 else made
-
-        return st.builds(assertion, st.integers(0, 5), st.sampled_from((*SUBJECTS, "root")))
-
     def _cursors(self) -> st.SearchStrategy[str]:
         known = _places().map(lambda place: newest(self._stock.cursors, place, otherwise="x"))
         return known | known | known.map(lambda cursor: cursor[::-1]) | texts()
@@ -346,6 +317,37 @@ class RequestMaker:
             )
         )
         return recent | recent | any_time | edges
+
+
+def refresh_tokens(stock: Stock) -> st.SearchStrategy[str]:
+    """The newest, older ones that were replaced, changed ones, and none."""
+
+    def token(kind: int, place: int) -> str:
+        known = newest(stock.refresh_tokens, place if kind > 3 else 0, otherwise="tlrt_x")
+        match kind:
+            case 8:
+                return known[:-1] + ("A" if known[-1] != "A" else "B")
+            case 9:
+                return known[:40]
+            case 10:
+                return ""
+            case _:
+                return known
+
+    return st.builds(token, st.integers(0, 10), _places())
+
+
+def assertions(stock: Stock, make: Callable[[str], str]) -> st.SearchStrategy[str]:
+    """Fresh ones, ones that were used, changed ones."""
+
+    def assertion(kind: int, subject: str) -> str:
+        if kind == 0:
+            return newest(stock.used_assertions, 0, otherwise="x")
+        made = make(subject)
+        stock.used_assertions.append(made)
+        return made[:-2] if kind == 1 else made
+
+    return st.builds(assertion, st.integers(0, 5), st.sampled_from((*SUBJECTS, "root")))
 
 
 def texts() -> st.SearchStrategy[str]:
