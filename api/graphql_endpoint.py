@@ -147,10 +147,11 @@ class GraphQLEndpoint:
         prepared = self._operations.prepare(params.query, params.operation_name)
         if method == "GET" and prepared.operation.operation is not OperationType.QUERY:
             raise _not_allowed("A mutation needs POST.", "POST")
+        impossible_page = None
         try:
             nodes = prepared.nodes(params.variables)
         except PageSizeError as error:
-            return _bad_user_input(error, media_type, request_id)
+            impossible_page, nodes = error, 0
         if nodes > MAXIMUM_NODES:
             raise RequestRefusedError(
                 422,
@@ -159,6 +160,8 @@ class GraphQLEndpoint:
             )
         context = self._context(scope, head, request_id)
         await self._authorize(context, prepared, params, head)
+        if impossible_page is not None:  # told with `data: null`, so to nobody who may not ask
+            return _bad_user_input(impossible_page, media_type, request_id)
         if prepared.direct is not None:
             return _of_result(await prepared.direct(context, params.variables), context, media_type)
         result = execute(
