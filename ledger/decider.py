@@ -282,7 +282,8 @@ def _nothing_to_end(decision: Decision | EvidenceWanted) -> Decision | EvidenceW
 def _revoke(family: Family | None, book: Bookkeeping, command: Revoke, context: Context) -> Decision:
     if not isinstance(family, ActiveFamily):
         return Decision(answer=Ended(ended=False), bookkeeping=book)
-    if (over := _expired(family, book, context.now)) is not None:
+    over = _expired(family, book, context.now) or _not_before(family, book, context)
+    if over is not None:
         return over
     events, bookkeeping = _end(family, book, command.reason)
     return Decision(answer=Ended(ended=True), events=events, bookkeeping=bookkeeping)

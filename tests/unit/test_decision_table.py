@@ -655,6 +655,16 @@ def test_revoking_is_recorded_once_and_an_expired_family_expires_instead() -> No
     assert [type(event) for event in decision.events] == [TokenExpired]
 
 
+def test_what_a_not_before_has_ended_is_not_ended_by_a_revocation() -> None:
+    world = World()
+    world.issue()
+    world.after(seconds=1)
+    world.not_before = world.now
+    decision = world.decide(Revoke(family_id=FAMILY_ID, reason=RevocationReason.ADMIN))
+    assert decision.answer == Ended(ended=False)
+    assert decision.events == (TokenRevoked(reason=RevocationReason.NOT_BEFORE, generation=0),)
+
+
 def test_expiring_ends_what_is_over_and_leaves_what_lives() -> None:
     command = Expire(family_id=FAMILY_ID)
     world = World()
