@@ -55,8 +55,6 @@ def _of_the_head(request: Request, answer: Answer) -> Iterator[str]:
         yield "401 without a challenge"
     if answer.status == 403 and (field not in SCOPES or request.caller == "root"):
         yield "403 for a caller who has every scope, or for a field that needs none"
-    if answer.status == 200 and request.caller == "nobody" and field in SCOPES:
-        yield "200 for a caller without the scope"
     if answer.status == 401 and field in PUBLIC - {"logout"}:
         yield "401 for a public field"
     if answer.status not in (400, 422, 413) and not request.valid:
@@ -74,6 +72,8 @@ def _of_the_body(request: Request, answer: Answer, schema: graphql.GraphQLSchema
         return
     data, errors = told.get("data"), told.get("errors")
     if "errors" not in told:
+        if request.caller == "nobody" and request.operation.partition(".")[2] in SCOPES:
+            yield "data for a caller without the scope"
         if answer.status != 200:
             yield f"data with status {answer.status}"
         if not isinstance(data, dict) or list(data) != [request.operation.partition(".")[2]]:

@@ -126,8 +126,9 @@ def test_a_caller_without_the_scope_must_be_refused() -> None:
     query = 'mutation { reactivateSubject(subject: "ada") { __typename } }'
     asked = replace(LOGIN, operation="Mutation.reactivateSubject", query=query, caller="nobody")
     assert found(asked, refusal("FORBIDDEN", 403)) == []
+    assert found(asked, refusal("BAD_USER_INPUT", 294, data=None)) == []  # a `first` that no page can have
     granted = answer({"data": {"reactivateSubject": {"__typename": "Subject"}}})
-    assert found(asked, granted) == ["200 for a caller without the scope"]
+    assert found(asked, granted) == ["data for a caller without the scope"]
 
 
 def test_who_asks_for_plain_json_gets_it_with_status_200() -> None:
