@@ -301,7 +301,7 @@ class Application:
             return await unended_of(connection, subject, maximum)
 
     async def _jwks(self, _: Request) -> Response:
-        """RFC 7517 section 5. A minute in caches: a key is published well before it signs."""
+        """RFC 7517 section 5. Kept so shortly that a revoked key is in no cache a minute later."""
         try:
             loaded = self._keys.loaded
         except UnavailableError:
@@ -310,7 +310,7 @@ class Application:
         return JSONResponse(
             keys,
             media_type="application/jwk-set+json",
-            headers={"cache-control": "public, max-age=60", "access-control-allow-origin": "*"},
+            headers={"cache-control": "public, max-age=30", "access-control-allow-origin": "*"},
         )
 
 

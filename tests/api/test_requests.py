@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from ledger.keys_in_use import RELOADED_EVERY
 from tests.api.http import Answer
 from tests.api.server import LOGIN, LOGOUT, REFRESH, Server, running_server
 
@@ -450,6 +453,12 @@ async def test_refresh_tokens_and_assertions_are_no_access_tokens(server: Server
         told(answer, 401, "UNAUTHENTICATED")
     answer = await server.http.graphql("{ me { id } }", access_token=pair["accessToken"])
     assert answer.of("me") == {"id": "ada"}
+
+
+async def test_a_revoked_key_is_in_no_cache_a_minute_later(server: Server) -> None:
+    answer = await server.http.send("GET", "/.well-known/jwks.json")
+    (kept,) = re.findall(r"max-age=([0-9]+)$", answer.header("cache-control") or "")
+    assert RELOADED_EVERY + timedelta(seconds=int(kept)) < timedelta(minutes=1)
 
 
 async def test_other_paths(server: Server) -> None:
