@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from tests.api.server import LOGIN
+from tests.racing import ended_while_tabs_refresh
 from tests.served import NO_LIMITS, Client, Served, client_of, gather_all, served
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "10"))
@@ -65,28 +66,11 @@ async def test_after_an_acknowledged_logout_no_refresh_succeeds(server: Served, 
     async with client_of(server) as client:
         for number in range(ROUNDS):
             pair = await client.login(f"subject-{number}")
-            ended = asyncio.Event()
-            late: list[Any] = []
-
-            async def refresh_until_after_the_end(token: str, ended: asyncio.Event, late: list[Any]) -> None:
-                while True:
-                    was_ended = ended.is_set()
-                    answer = await client.refresh(token)
-                    if was_ended:
-                        late.append(answer)
-                        return
-                    if answer["__typename"] == "TokenPair":
-                        token = answer["refreshToken"]
-
-            refreshing = [
-                asyncio.create_task(refresh_until_after_the_end(pair["refreshToken"], ended, late))
-                for _ in range(4)
-            ]
-            told = await client.logout(pair["refreshToken"], scope)
-            ended.set()
-            await asyncio.gather(*refreshing)
+            told, late = await ended_while_tabs_refresh(
+                client, pair["refreshToken"], client.logout(pair["refreshToken"], scope)
+            )
             assert told["revokedSessions"] == 1
-            assert [one.get("code") for one in late] == ["SESSION_REVOKED"] * 4
+            assert [one.get("code") for one in late] == ["SESSION_REVOKED"] * len(late)
 
 
 async def test_of_many_logouts_at_once_one_ends_the_session(server: Served, database_url: str) -> None:

@@ -18,6 +18,7 @@ from ledger.answers import Granted, RefusalCode, Refused
 from ledger.batch import Assertion
 from ledger.refresh_token import RefreshToken
 from tests.ledger_harness import Harness, harness
+from tests.racing import ended_while_tabs_refresh
 from tests.served import NO_LIMITS, client_of, served
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "10"))
@@ -162,29 +163,10 @@ async def test_after_a_login_that_ended_a_session_no_refresh_of_it_succeeds(data
         async with client_of(server) as client:
             for number in range(ROUNDS):
                 pair = await client.login(f"subject-{number}")
-                ended = asyncio.Event()
-                late: list[Any] = []
-
-                async def refresh_until_after_the_end(
-                    token: str, ended: asyncio.Event, late: list[Any]
-                ) -> None:
-                    while True:
-                        was_ended = ended.is_set()
-                        answer = await client.refresh(token)
-                        if was_ended:
-                            late.append(answer)
-                            return
-                        if answer["__typename"] == "TokenPair":
-                            token = answer["refreshToken"]
-
-                refreshing = [
-                    asyncio.create_task(refresh_until_after_the_end(pair["refreshToken"], ended, late))
-                    for _ in range(4)
-                ]
-                successor = await client.login(f"subject-{number}")
-                ended.set()
-                await asyncio.gather(*refreshing)
-                assert [one.get("code") for one in late] == ["SESSION_REVOKED"] * 4
+                successor, late = await ended_while_tabs_refresh(
+                    client, pair["refreshToken"], client.login(f"subject-{number}")
+                )
+                assert [one.get("code") for one in late] == ["SESSION_REVOKED"] * len(late)
                 assert {one.get("endedReason", "LIMIT") for one in late} == {"LIMIT"}
                 assert (await client.refresh(successor["refreshToken"]))["outcome"] == "ROTATED"
     with psycopg.connect(database_url) as connection:
