@@ -35,17 +35,26 @@ async def new_client(
 
 async def changed(server: Server, client_id: str, *rules: str, unset: Sequence[str] = ()) -> None:
     """Other rules of a client from now on."""
-    async with (
-        await psycopg.AsyncConnection.connect(server.database_url, autocommit=True) as connection,
-        connection.transaction(),
-    ):
+    async with await psycopg.AsyncConnection.connect(server.database_url, autocommit=True) as connection:
+        await change(connection, client_id, *rules, unset=unset, now=datetime.now(UTC))
+
+
+async def change(
+    connection: psycopg.AsyncConnection[Any],
+    client_id: str,
+    *rules: str,
+    unset: Sequence[str] = (),
+    now: datetime,
+) -> None:
+    """The same on a connection, at a time of the caller's."""
+    async with connection.transaction():
         client = await clients.lock(connection, client_id)
         await clients.change(
             connection,
             client,
             policy=assigned(client.policy, rules, unset),
             scopes=client.scopes,
-            now=datetime.now(UTC),
+            now=now,
             random=os.urandom,
         )
 

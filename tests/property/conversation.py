@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from ledger.commands import Command
 from tests.api.http import Answer
 from tests.api.server import LOGIN, LOGOUT, REFRESH
 from tests.property.frozen_ledger import IMPATIENT, REQUESTS_AN_ADDRESS, FrozenLedger
-from tests.property.subject_model import Subject
-from tests.property.table_model import Bucket, Expected, Presenter, Rules, Session, stamp
+from tests.property.known import Bucket, Fact, Presenter, Rules, stamp
+from tests.property.table_model import Expected, Session
+from tests.property.world_model import World
 
 COOKIE = "token-ledger"
 HOME = Presenter()
@@ -31,6 +31,8 @@ FIXED = {
     "SESSION_EXPIRED": (True, False),
     "SUBJECT_INACTIVE": (False, True),
     "REUSE_DETECTED": (True, False),
+    "SESSION_LIMIT_REACHED": (False, False),
+    "ASSERTION_INVALID": (False, False),
 }
 """Terminal and retryable of each code, as the contract fixes them."""
 T = TypeVar("T")
@@ -56,7 +58,6 @@ BY_COOKIE = Way(by_cookie=True)
 class Held:
     """What clients hold of a session, its refresh tokens by generation, beside what is expected of it."""
 
-    id: UUID
     expected: Session
     access_token: str = ""
     access_ends: datetime | None = None
@@ -64,25 +65,38 @@ class Held:
     compared: int = 0
     """Events that have been compared."""
 
+    @property
+    def id(self) -> UUID:
+        return self.expected.id
+
 
 @dataclass(slots=True, kw_only=True)
 class Conversation:
-    """All that is said of one subject. `reached` counts rows of the table and ways to log out."""
+    """All that is said of some subjects. `reached` counts rows of the table, commands and refusals."""
 
     loop: asyncio.AbstractEventLoop
     ledger: FrozenLedger
-    subject: Subject
+    world: World
+    subjects: tuple[str, ...]
     reached: Counter[str]
     held: list[Held] = field(default_factory=list)
-    impatient: Bucket = field(
-        default_factory=lambda: Bucket(
-            limit=REQUESTS_AN_ADDRESS, every=timedelta(minutes=1) / REQUESTS_AN_ADDRESS
-        )
-    )
+    assertion: str = ""
+    """The last one that a session was opened with."""
+    impatient: Bucket = field(default_factory=Bucket)
+    began: datetime = field(init=False)
+    acts_compared: int = 0
+
+    def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """What was done until now is of no concern; times of acts and of sessions are later from here on."""
+        self.move(timedelta(milliseconds=1))
+        self.began = self.now
 
     @property
     def now(self) -> datetime:
-        return self.subject.known.now
+        return self.world.now
 
     def pick(self, which: int) -> Held:
         """Sessions that live before those that ended, the newest of each first."""
@@ -94,23 +108,50 @@ class Conversation:
     def move(self, by: timedelta) -> None:
         """Let time pass."""
         self.ledger.clock.now += by
-        self.subject.known.now = self.ledger.clock.now
+        self.world.now = self.ledger.clock.now
 
-    def login(self, transport: str) -> None:
-        """Open a session, unless the subject is suspended."""
-        given = {"assertion": self.ledger.assertion(self.subject.name), "transport": transport}
-        answer = self.run(self.ledger.graphql(LOGIN, given, HOME))
-        expected = self.subject.login(transport=transport.lower())
-        told = answer.of("login")
-        if expected is None:
-            assert told["code"] == "SUBJECT_INACTIVE"
-            assert (told["terminal"], told["retryable"]) == FIXED["SUBJECT_INACTIVE"]
-            assert answer.cookies == []
+    def login(self, transport: str, whose: int = 0, client: str = "web", label: str | None = None) -> None:
+        """Open a session of one of the subjects, unless something refuses it."""
+        subject = self.subjects[whose]
+        assertion = self.ledger.assertion(subject)
+        told = self.log_in_with(assertion, transport, client, label)
+        refused = self.world.refused(subject, client)
+        if refused is not None:
+            self.compare_refused("login", told, refused)
             return
-        held = Held(UUID(told["session"]["id"]), expected)
+        self.assertion = assertion
+        opened = self.opened("login", told, subject, client, transport=transport.lower(), label=label)
+        self.compare_opened(opened, told, "login", BY_COOKIE if transport == "COOKIE" else BODY)
+
+    def log_in_with(
+        self, assertion: str, transport: str, client: str = "web", label: str | None = None
+    ) -> Answer:
+        """A login whose answer is still to be compared."""
+        given = {"assertion": assertion, "transport": transport, "clientId": client, "deviceLabel": label}
+        return self.run(self.ledger.graphql(LOGIN, {"input": given}, HOME))
+
+    def opened(self, field_name: str, answer: Answer, subject: str, client: str, **options: Any) -> Held:
+        """What the opening of a session changes, besides it those that made room for it."""
+        told = answer.of(field_name)
+        assert told["__typename"] == "TokenPair", told
+        session, room = self.world.open(UUID(told["session"]["id"]), subject, client, **options)
+        self.reached[f"made room: {self.world.rules[client].full}"] += bool(room)
+        held = Held(session)
         self.held.append(held)
+        return held
+
+    def compare_opened(self, held: Held, answer: Answer, field_name: str, way: Way) -> None:
+        """The pair of a session that was opened."""
         issued = Expected(row="", word="ISSUED", generation=0)
-        self._compare_pair(held, answer, told, issued, BY_COOKIE if transport == "COOKIE" else BODY)
+        self._compare_pair(held, answer, answer.of(field_name), issued, way)
+
+    def compare_refused(self, field_name: str, answer: Answer, code: str) -> None:
+        """An opening that was refused."""
+        told = answer.of(field_name)
+        assert told["code"] == code
+        assert (told["terminal"], told["retryable"]) == FIXED[code]
+        assert answer.cookies == []
+        self.reached[f"{field_name} {code}"] += 1
 
     def refresh(
         self,
@@ -125,7 +166,9 @@ class Conversation:
         """Refresh with the token so many generations before the current one."""
         generation = max(0, held.expected.generation - back)
         answer = self.send(held.tokens[generation], who, way, client=client, host=host)
-        wait = self.impatient.take(self.now) if host == IMPATIENT else None
+        wait = None
+        if host == IMPATIENT:
+            wait = self.impatient.take(REQUESTS_AN_ADDRESS, timedelta(minutes=1), self.now)
         if wait is None:
             self._compare_with_table(held, answer, generation, who, way, client=client)
         else:
@@ -157,8 +200,8 @@ class Conversation:
         """Log out by a refresh token of that generation."""
         given = {"scope": scope} if way.by_cookie else {"scope": scope, "refreshToken": token}
         cookie = f"{COOKIE}={token}" if way.by_cookie else None
-        answer = self.run(self.ledger.graphql(LOGOUT, given, HOME, cookie=cookie))
-        ended = self.subject.logout(held.expected, generation, HOME, genuine=genuine, scope=scope)
+        answer = self.run(self.ledger.graphql(LOGOUT, {"input": given}, HOME, cookie=cookie))
+        ended = self.world.logout(held.expected, generation, HOME, genuine=genuine, scope=scope)
         told = answer.of("logout")
         if ended is None:
             assert (told["code"], told["terminal"], told["retryable"]) == ("CLIENT_MISMATCH", False, False)
@@ -172,37 +215,29 @@ class Conversation:
 
     def logout_by_access_token(self, held: Held, scope: str) -> None:
         """Log out by the newest access token of a session."""
-        given = {"scope": scope}
+        given = {"input": {"scope": scope}}
         answer = self.run(self.ledger.graphql(LOGOUT, given, HOME, access_token=held.access_token))
         assert answer.cookies == []
-        if held.access_ends is None or self.now >= held.access_ends:
+        if self.access_expired(held):
             assert answer.status == 401
             self.reached["logout by an access token that has expired"] += 1
             return
-        ended = self.subject.logout_by_access_token(held.expected, scope)
+        ended = self.world.logout_by_access_token(held.expected, scope)
         assert answer.of("logout") == {"__typename": "LogoutPayload", "revokedSessions": ended}
         self.reached["logout by access token"] += bool(ended)
 
+    def access_expired(self, held: Held) -> bool:
+        """Whether the newest access token of a session has."""
+        return held.access_ends is None or self.now >= held.access_ends
+
     def submit(self, command: Command) -> Any:
-        """The answer to a command that no operation stands for yet."""
+        """The answer to a command that no operation stands for."""
         return self.run(self.ledger.submit(command)).answer
 
-    def set_rules(self, rules: Rules) -> None:
-        """What the client has set from now on."""
-        self.subject.known.rules = rules
-        limit = {"limit": self.subject.rotations, "seconds": 60} if rules.limited else None
-        policy = {
-            "access_ttl": rules.access,
-            "idle_ttl": rules.idle,
-            "absolute_ttl": rules.absolute,
-            "extend_idle": rules.extend,
-            "grace": rules.grace,
-            "lost_response_window": rules.lost,
-            "foreign_replays": rules.foreign,
-            "shadow": rules.shadow,
-            "rate_per_family": limit,
-        }
-        self.execute("UPDATE clients SET policy = %s::jsonb", json.dumps(policy))
+    def set_rules(self, rules: Rules, client: str = "web") -> None:
+        """What a client has set from now on."""
+        self.run(self.ledger.change_client(client, rules))
+        self.reached["client changed"] += self.world.set_rules(client, rules)
 
     def execute(self, statement: str, *parameters: object) -> None:
         """A statement of the database's owner."""
@@ -228,19 +263,26 @@ class Conversation:
         assert answer.cookies == []
 
     def compare_events(self) -> None:
-        """What was recorded since the last time, of each session with its payload."""
-        families = {one.id: one for one in self.held}
-        told: dict[UUID, list[Any]] = {family_id: [] for family_id in families}
+        """What was recorded since the last time, of each session."""
+        held = {one.id: one for one in self.held}
+        told: dict[UUID, list[Fact]] = {family_id: [] for family_id in held}
         after = {one.id: one.compared for one in self.held}
-        for family_id, kind, payload in self.run(self.ledger.events_after(after)):
-            secret_hash = payload.pop("secret_hash", None)
+        for family_id, fact in self.run(self.ledger.events_after(after)):
+            secret_hash = fact.payload.pop("secret_hash", None)
             if secret_hash is not None:
-                token = self.ledger.read(families[family_id].tokens[payload.get("generation", 0)])
+                generation = fact.payload.get("generation", 0)
+                token = self.ledger.read(held[family_id].tokens[generation])  # type: ignore[index]
                 assert secret_hash == sha256(token.secret).hexdigest()
-            told[family_id].append((kind, payload))
+            told[family_id].append(fact)
         for one in self.held:
             assert told[one.id] == one.expected.events[one.compared :]
             one.compared = len(one.expected.events)
+
+    def compare_acts(self) -> None:
+        """All administrative events."""
+        acts = self.run(self.ledger.acts_since(self.began))
+        assert acts == self.world.acts
+        self.acts_compared = len(acts)
 
     def compare_rebuilt(self) -> None:
         """The live rows of the sessions are what their events say."""
@@ -258,12 +300,12 @@ class Conversation:
             given["refreshToken"] = token
         cookie = f"{COOKIE}={token}" if way.by_cookie and token is not None else None
         given = {name: value for name, value in given.items() if value is not None}
-        return self.ledger.graphql(REFRESH, given, who, cookie=cookie, **options)
+        return self.ledger.graphql(REFRESH, {"input": given} if given else {}, who, cookie=cookie, **options)
 
     def _compare_with_table(
         self, held: Held, answer: Answer, generation: int, who: Presenter, way: Way, **options: Any
     ) -> None:
-        known = self.subject.known
+        known = self.world.known(held.expected)
         expected = held.expected.refresh(known, generation, who, by_cookie=way.by_cookie, **options)
         self.compare(held, answer, expected, way)
 
@@ -281,7 +323,7 @@ class Conversation:
         assert told["sessionExpiresAt"] == stamp(one.absolute_ends)
         held.access_token = told["accessToken"]
         held.access_ends = datetime.fromisoformat(told["accessTokenExpiresAt"])
-        lifetime = timedelta(seconds=self.subject.known.rules.access)
+        lifetime = timedelta(seconds=self.world.rules[one.client].access)
         earliest, latest = (min(self.now + part * lifetime, one.absolute_ends) for part in (0.95, 1))
         assert earliest - timedelta(seconds=1) < held.access_ends <= latest
         token = told["refreshToken"]

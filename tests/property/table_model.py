@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fractions import Fraction
+from uuid import UUID
+
+from tests.property.known import Bucket, Fact, Known, Presenter, stamp
 
 ROWS = frozenset(
     {
@@ -44,29 +46,10 @@ ROWS = frozenset(
 """The rows of the table, and what is told apart within them."""
 
 _SECOND = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What the client set: seconds, and numbers."""
-
-    access: int = 900
-    idle: int = 7 * 86400
-    absolute: int = 30 * 86400
-    extend: bool = True
-    grace: int = 10
-    lost: int = 0
-    foreign: int | None = 5
-    shadow: bool = False
-    limited: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presenter:
-    """Who presents a token: a user-agent family and a network."""
-
-    agent: str = "Firefox"
-    network: str = "home"
+_FOUND_OUT = frozenset(
+    {"TokenExpired", "ReuseDetected", "ReplayedAfterRevocation", "ForgeryDetected", "RefreshRefused"}
+)
+"""What nobody did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,37 +68,6 @@ class Expected:
     """In shadow mode, which is one of `ROWS` besides."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Bucket:
-    """A token bucket: so many at once, then one each time that `every` has passed."""
-
-    limit: int
-    every: timedelta
-    level: Fraction = Fraction(0)
-    at: datetime | None = None
-
-    def take(self, now: datetime) -> timedelta | None:
-        """Take one; the wait where there is none."""
-        if self.at is not None:
-            self.level = max(Fraction(0), self.level - _ratio(now - self.at, self.every))
-        self.at = now
-        if self.level > self.limit - 1:
-            return _ceiling((self.level - (self.limit - 1)) * _ratio(self.every, timedelta(milliseconds=1)))
-        self.level += 1
-        return None
-
-
-@dataclass(slots=True, kw_only=True)
-class Known:
-    """What a decision depends on besides the session."""
-
-    now: datetime
-    rules: Rules
-    suspended: bool = False
-    not_before: datetime | None = None
-    confidential: bool = False
-
-
 @dataclass(slots=True)
 class Replaced:
     """A generation that was replaced."""
@@ -130,12 +82,20 @@ class Replaced:
 
 @dataclass(slots=True)
 class Session:
-    """See the module. `events` are types and payloads, without the hashes of secrets."""
+    """See the module."""
 
+    id: UUID
+    subject: str
+    client: str
     opened: datetime
     idle_ends: datetime
     absolute_ends: datetime
-    bucket: Bucket
+    used: datetime
+    """When its newest token was made."""
+    network: str | None
+    """From where; None: nobody knows."""
+    label: str | None = None
+    bucket: Bucket = field(default_factory=Bucket)
     generation: int = 0
     replaced: dict[int, Replaced] = field(default_factory=dict)
     listed: list[int] = field(default_factory=list)
@@ -151,7 +111,7 @@ class Session:
     forged_at: datetime | None = None
     shadowed_at: datetime | None = None
     untold: int = 0
-    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    events: list[Fact] = field(default_factory=list)
 
     def refresh(
         self,
@@ -212,21 +172,37 @@ class Session:
                 self._reuse(known, generation, standing)
                 return "reuse" if self.ended else "nothing"
 
-    def revoke(self, known: Known, reason: str) -> bool:
-        """Whether a revocation ended it."""
-        if self.ended or self._expire(known.now):
+    def revoke(self, known: Known, reason: str, *, by: str | None = None, said: str | None = None) -> bool:
+        """Whether a revocation ended it; by its subject unless somebody else is named."""
+        if self.ended or self._time_ended(known):
             return False
-        self._end(reason)
+        self._end(reason, by=by, said=said)
         return True
 
-    def sweep(self, known: Known) -> bool:
-        """Whether the sweeper ended it."""
-        return not self.ended and (self._expire(known.now) or self._not_before(known))
+    def rename(self, known: Known, label: str) -> bool:
+        """Whether its subject gave it another label."""
+        if self.ended or self._time_ended(known):
+            return False
+        self.label = label
+        self._tell("SessionRenamed", said=label)
+        return True
+
+    def expire(self, known: Known) -> bool:
+        """Whether looking at it ended it, as its time was over."""
+        return not self.ended and self._time_ended(known)
+
+    def shown(self, known: Known) -> tuple[str, str | None]:
+        """Status and reason of its end as everybody sees them, before any event says so."""
+        if self.ended or known.now >= self.idle_ends:
+            why = self.ended or self._deadline()
+            return ("EXPIRED" if why in ("idle", "absolute") else "REVOKED"), why
+        if known.not_before is not None and self.opened < known.not_before:
+            return "REVOKED", "not_before"
+        return ("SUSPENDED" if known.suspended else "ACTIVE"), None
 
     def lives(self, known: Known) -> bool:
         """Whether its access tokens are good, as long as they have not expired."""
-        before = known.not_before is not None and self.opened < known.not_before
-        return not self.ended and known.now < self.idle_ends and not before
+        return self.shown(known)[1] is None
 
     # Each helper is a row or a rule.
 
@@ -234,7 +210,7 @@ class Session:
         self, known: Known, generation: int, *, genuine: bool, client: str | None
     ) -> Expected | None:
         now = known.now
-        if known.confidential or client not in (None, "web"):  # 4
+        if known.confidential or client not in (None, self.client):  # 4
             if not self.ended and now < self.idle_ends:
                 self._refuse("client_mismatch", now)
             return Expected(row="4", word="CLIENT_MISMATCH")
@@ -263,7 +239,7 @@ class Session:
         if by_cookie and self.again and born is not None and now < born.grace_ends:  # 8a
             self.untold += 1
             return Expected(row="8a", word="REPLAYED", generation=self.generation)
-        wait = self.bucket.take(now) if rules.limited else None
+        wait = self.bucket.take(rules.rotations, timedelta(minutes=1), now) if rules.rotations else None
         if wait is not None:
             return Expected(row="8 limited", word="RATE_LIMITED", wait=wait)
         grace_ends = now + rules.grace * _SECOND
@@ -275,6 +251,7 @@ class Session:
         oldest = min(still_open, default=self.generation)
         self.listed = list(range(oldest, self.generation + 1))[-8:]
         self.generation += 1
+        self.used, self.network = now, who.network
         self.again = 0
         if rules.extend:
             self.idle_ends = min(now + rules.idle * _SECOND, self.absolute_ends)
@@ -374,11 +351,17 @@ class Session:
     def _expire(self, now: datetime) -> bool:
         if now < self.idle_ends:
             return False
-        self.ended = "idle" if self.idle_ends < self.absolute_ends else "absolute"
+        self.ended = self._deadline()
         self._tell(
             "TokenExpired", kind=self.ended, deadline=stamp(self.idle_ends), generation=self.generation
         )
         return True
+
+    def _deadline(self) -> str:
+        return "idle" if self.idle_ends < self.absolute_ends else "absolute"
+
+    def _time_ended(self, known: Known) -> bool:
+        return self._expire(known.now) or self._not_before(known)
 
     def _not_before(self, known: Known) -> bool:
         if known.not_before is None or self.opened >= known.not_before:
@@ -386,29 +369,19 @@ class Session:
         self._end("not_before")
         return True
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, *, by: str | None = None, said: str | None = None) -> None:
         self.ended = reason
-        self._tell("TokenRevoked", reason=reason, generation=self.generation)
+        who = "system" if reason in ("reuse", "limit", "not_before") else by
+        self._tell("TokenRevoked", by=who, said=said, reason=reason, generation=self.generation)
 
-    def _tell(self, kind: str, /, **payload: object) -> None:
+    def _tell(
+        self, kind: str, /, *, by: str | None = None, said: str | None = None, **payload: object
+    ) -> None:
         if self.untold:
             payload["unrecorded_replays"] = self.untold
         self.untold = 0
-        self.events.append((kind, payload))
+        actor = "system" if kind in _FOUND_OUT else by or f"subject:{self.subject}"
+        self.events.append(Fact(kind=kind, actor=actor, payload=payload, said=said))
 
     def _recent(self, generations: list[int]) -> list[int]:
         return [one for one in generations if one > self.generation - 10]
-
-
-def stamp(at: datetime) -> str:
-    """A time as events spell it."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _ratio(part: timedelta, whole: timedelta) -> Fraction:
-    microsecond = timedelta(microseconds=1)
-    return Fraction(part // microsecond, whole // microsecond)
-
-
-def _ceiling(milliseconds: Fraction) -> timedelta:
-    return timedelta(milliseconds=-(-milliseconds.numerator // milliseconds.denominator))
