@@ -100,7 +100,10 @@ class Conversation:
         for cookie in answer.headers.get_list("set-cookie"):
             self.stock.learn_cookie(cookie)
         if told["data"]["login"]["__typename"] == "TokenPair":
-            self.stock.sessions.append(told["data"]["login"]["session"]["id"])
+            opened = told["data"]["login"]["session"]["id"]
+            self.stock.sessions.append(opened)
+            if subject == "root":
+                self.stock.own_session = opened
         return told["data"]["login"]
 
     def restock(self) -> None:

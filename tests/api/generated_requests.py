@@ -289,6 +289,8 @@ class RequestMaker:
         """Of a session, of an event, in another spelling, of nothing."""
 
         def spelled(kind: int, place: int) -> str:
+            if kind > 10:
+                return self._stock.own_session
             known = newest(self._stock.sessions, place, otherwise=UNKNOWN)
             others = (f"{known}:1", f"{known}:1", f"{known}:2", f"{known}:0", UNKNOWN, known.upper())
             return others[kind] if kind < len(others) else known

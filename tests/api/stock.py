@@ -19,6 +19,8 @@ def _ring() -> deque[str]:
 class Stock:
     """The newest of each kind; how many there are makes no difference to what is drawn."""
 
+    own_session: str = UNKNOWN
+    """The newest of the subject that asks most."""
     sessions: deque[str] = field(default_factory=_ring)
     refresh_tokens: deque[str] = field(default_factory=_ring)
     cookies: deque[str] = field(default_factory=_ring)
