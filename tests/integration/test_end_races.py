@@ -35,8 +35,10 @@ SUSPEND = """mutation ($subject: ID!) {
   suspendSubject(subject: $subject, reason: "asked") { __typename ... on Subject { status } }
 }"""
 REACTIVATE = "mutation ($subject: ID!) { reactivateSubject(subject: $subject) { __typename } }"
-NOT_BEFORE = """mutation ($time: DateTime!, $subject: ID) {
-  setNotBefore(time: $time, subject: $subject, reason: "leak") { __typename ... on NotBefore { time } }
+NOT_BEFORE = """mutation ($time: DateTime!, $subject: ID, $client: ID) {
+  setNotBefore(time: $time, subject: $subject, clientId: $client, reason: "leak") {
+    __typename ... on NotBefore { time }
+  }
 }"""
 
 
@@ -146,6 +148,22 @@ async def test_after_a_bulk_revocation_no_refresh_succeeds(client: Client, datab
     assert ends(database_url) == 2 * ROUNDS
 
 
+async def test_of_bulk_revocations_at_once_each_session_is_counted_by_one(
+    client: Client, database_url: str
+) -> None:
+    root = await administrator(client)
+    for number in range(ROUNDS):
+        subject = f"racer-{number}"
+        pairs = await gather_all(3, lambda _, subject=subject: client.login(subject))
+        token = pairs[0]["refreshToken"]
+        runs, late = await ended_while_tabs_refresh(
+            client, token, asyncio.gather(*(root.do(REVOKE_ALL, subject=subject) for _ in range(2)))
+        )
+        assert sum(one["revoked"] for one in runs) == len(pairs)
+        assert [one.get("code") for one in late] == ["SESSION_REVOKED"] * len(late)
+    assert ends(database_url) == 3 * ROUNDS
+
+
 async def test_while_a_subject_is_suspended_no_refresh_succeeds(client: Client, database_url: str) -> None:
     root = await administrator(client)
     for number in range(ROUNDS):
@@ -161,13 +179,13 @@ async def test_while_a_subject_is_suspended_no_refresh_succeeds(client: Client, 
     assert ends(database_url) == 0
 
 
-@pytest.mark.parametrize("whose", ["subject", "everyone"])
+@pytest.mark.parametrize("whose", ["subject", "client", "everyone"])
 async def test_after_a_not_before_no_refresh_succeeds(client: Client, database_url: str, whose: str) -> None:
     for number in range(ROUNDS):
-        root = await administrator(client)  # a boundary for everyone ends its own session, too
+        root = await administrator(client)  # a boundary that is not for one subject ends its own session, too
         subject = f"racer-{number}"
         pair = await client.login(subject)
-        given = {"subject": subject} if whose == "subject" else {}
+        given = {"subject": {"subject": subject}, "client": {"client": "web"}}.get(whose, {})
         told, late = await ended_while_tabs_refresh(
             client,
             pair["refreshToken"],
