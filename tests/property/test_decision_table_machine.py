@@ -28,7 +28,7 @@ from tests.property.token_rules import TokenRules
 from tests.property.world_model import World
 
 HISTORIES = os.environ.get("MACHINE_HISTORIES")
-"""How many, new ones each time; without a number 260 that are always the same."""
+"""How many, new ones each time; without a number 230 that are always the same."""
 STEPS = 200 * 40
 """At least so many in all: a history has 40 at most."""
 
@@ -126,7 +126,7 @@ def test_what_is_answered_and_recorded_is_what_the_semantics_say(
             run_state_machine_as_test(
                 Machine,
                 settings=settings(
-                    max_examples=int(HISTORIES or 260),
+                    max_examples=int(HISTORIES or 230),
                     stateful_step_count=40,
                     deadline=None,
                     database=None,
