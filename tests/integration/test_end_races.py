@@ -19,7 +19,7 @@ from tests.api.server import LOGIN
 from tests.racing import ended_while_tabs_refresh
 from tests.served import NO_LIMITS, Client, Served, client_of, gather_all, served
 
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "10"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "4"))
 LIFETIME = timedelta(seconds=3)
 SWEPT_WITHIN_SECONDS = 90
 
