@@ -85,6 +85,7 @@ class Administrator:
         one = self._own(session_id, by)
         if one is None:
             self._problem("renameSession", answer, "NOT_FOUND")
+            self.reached["renameSession of another's"] += self._find(session_id) is not None
         elif one.rename(self.world.known(one), label):
             self._session(answer, "renameSession", one)
             self.reached["renameSession"] += 1
@@ -99,6 +100,7 @@ class Administrator:
         one = self._find(session_id) if by is None else self._own(session_id, by)
         if one is None:
             self._problem("revokeSession", answer, "NOT_FOUND")
+            self.reached["revokeSession of another's"] += self._find(session_id) is not None
             return
         why = "admin"
         if by is not None:

@@ -88,15 +88,15 @@ class ControlRules(History):
     )
     def one_session_too_many(self, most: int, full: str, issued: bool, refreshed: int) -> None:
         """The one that was opened first may be the one that was used last."""
-        rules = replace(self.talk.world.rules["web"], most=most, full=full)
-        self.talk.refresh(self.talk.pick(refreshed))
+        self.talk.login("BODY")
         self.talk.move(MICROSECOND)
+        self.talk.refresh(self.talk.pick(refreshed))
+        rules = replace(self.talk.world.rules["web"], most=most, full=full)
         self.talk.set_rules(rules)
-        for _ in range(2):
-            if issued:
-                self.admin.issue_session(0, "web")
-            else:
-                self.talk.login("BODY")
+        if issued:
+            self.admin.issue_session(0, "web")
+        else:
+            self.talk.login("BODY")
         self.talk.set_rules(replace(rules, most=None))
 
     @rule(rules=rules_of_a_client, client=clients)
@@ -126,6 +126,16 @@ class ControlRules(History):
             by = {"backend": None, "itself": held}.get(actor, self.talk.pick(other))
         for _ in range(1 + twice):
             self.admin.revoke_session(held.id if known else new_id(), by=by)
+
+    @rule(which=which, what=st.sampled_from(["rename", "revoke"]))
+    def a_neighbour_meddles(self, which: int, what: str) -> None:
+        held = self.talk.pick(which)
+        self.talk.login("BODY", whose=1)
+        by = self.talk.held[-1]
+        if what == "rename":
+            self.admin.rename_session(held.id, "mine", by=by)
+        else:
+            self.admin.revoke_session(held.id, by=by)
 
     @rule(
         which=which,

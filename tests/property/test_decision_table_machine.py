@@ -28,7 +28,7 @@ from tests.property.token_rules import TokenRules
 from tests.property.world_model import World
 
 HISTORIES = os.environ.get("MACHINE_HISTORIES")
-"""How many, new ones each time; without a number 230 that are always the same."""
+"""How many, new ones each time; without a number 260 that are always the same."""
 STEPS = 200 * 40
 """At least so many in all: a history has 40 at most."""
 
@@ -63,9 +63,11 @@ STORIES: dict[str, Callable[[Machine], object]] = {
     "swept": lambda one: one.the_sweeper_passes("margin", 0),
     "swept by a boundary": lambda one: one.set_not_before("everyone", 0, 1, "sweep"),
     "revoked after a boundary": lambda one: one.set_not_before("client", 0, 1, "revoke"),
-    "the oldest makes room": lambda one: one.one_session_too_many(2, "revoke_oldest", False, 0),
-    "the idlest makes room": lambda one: one.one_session_too_many(2, "revoke_least_recently_used", True, 0),
+    "the oldest makes room": lambda one: one.one_session_too_many(2, "revoke_oldest", False, 1),
+    "the idlest makes room": lambda one: one.one_session_too_many(2, "revoke_least_recently_used", True, 1),
     "no room": lambda one: one.one_session_too_many(1, "reject_new", issued=True, refreshed=0),
+    "a neighbour renames": lambda one: one.a_neighbour_meddles(0, "rename"),
+    "a neighbour revokes": lambda one: one.a_neighbour_meddles(0, "revoke"),
     "from another device": lambda one: one.revoke(0, "a new one", 0, twice=True, known=True),
     "arguments that mean nothing": lambda one: [one.ask_in_vain(0, what) for what in SENSELESS],
     "scopes that nobody has": lambda one: [one.ask_in_vain(0, what) for what in SCOPED],
@@ -126,7 +128,7 @@ def test_what_is_answered_and_recorded_is_what_the_semantics_say(
             run_state_machine_as_test(
                 Machine,
                 settings=settings(
-                    max_examples=int(HISTORIES or 230),
+                    max_examples=int(HISTORIES or 260),
                     stateful_step_count=40,
                     deadline=None,
                     database=None,
