@@ -205,13 +205,9 @@ class EmbeddedPostgres:
 
     def _start_server(self) -> None:
         self._prepare_files()
-        left_behind = embedded_watchdog.postmaster(self._home)
-        if left_behind is not None and not embedded_watchdog.is_alive(left_behind):
-            # The server itself would take one that ended, and that nobody waited for, as running.
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
-            (self._socket_directory / f"{_SOCKET}.lock").unlink(missing_ok=True)
         give_up_at = time.monotonic() + _START_WITHIN_SECONDS
         while True:
+            self._clear_up_after_one_that_ended()
             done = self._account.run(
                 [
                     self._binaries.folder / "pg_ctl",
@@ -220,14 +216,23 @@ class EmbeddedPostgres:
             )
             if done.returncode == 0:
                 return
-            # After a kill -9 its children hold the shared memory until they notice.
+            # For a moment after a kill -9 the server is still ending, and then its children hold the
+            # shared memory until they notice.
             reason = self._log.read_text("utf-8", errors="replace") if self._log.exists() else ""
-            if "shared memory" not in reason[-2000:] or time.monotonic() > give_up_at:
+            passing = any(sign in reason[-2000:] for sign in ("shared memory", "lock file"))
+            if not passing or time.monotonic() > give_up_at:
                 raise EmbeddedPostgresError(
                     f"the embedded PostgreSQL does not start: {_reason(reason or done.stdout)} "
                     f"(more in {self._log})"
                 )
             time.sleep(0.1)
+
+    def _clear_up_after_one_that_ended(self) -> None:
+        """PostgreSQL itself would take a server that ended, and that nobody waited for, as running."""
+        left_behind = embedded_watchdog.postmaster(self._home)
+        if left_behind is not None and not embedded_watchdog.is_alive(left_behind):
+            (self._data / "postmaster.pid").unlink(missing_ok=True)
+            (self._socket_directory / f"{_SOCKET}.lock").unlink(missing_ok=True)
 
     def _prepare_files(self) -> None:
         self._socket_directory.mkdir(mode=0o700, exist_ok=True)

@@ -52,6 +52,7 @@ def list_keys(as_json: bool) -> None:
 
 
 _KINDS = click.Choice(["access", "refresh"])
+_KID_MAY_BEGIN_WITH_A_DASH = {"ignore_unknown_options": True}  # RFC 7638 and base64url: one in 64 does
 
 
 @command.command()
@@ -67,7 +68,7 @@ def rotate(kind: str) -> None:
     )
 
 
-@command.command()
+@command.command(context_settings=_KID_MAY_BEGIN_WITH_A_DASH)
 @click.argument("kid", required=False)
 @click.option("--kind", type=_KINDS, help="Its current key, in place of KID.")
 def retire(kid: str | None, kind: str | None) -> None:
@@ -91,7 +92,7 @@ def retire(kid: str | None, kind: str | None) -> None:
     click.echo(f"{retired.kind.value}: {retired.kid} {outcome}; next is {retired.next_kid}")
 
 
-@command.command()
+@command.command(context_settings=_KID_MAY_BEGIN_WITH_A_DASH)
 @click.argument("kid")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def revoke(kid: str, yes: bool) -> None:

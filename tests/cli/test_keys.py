@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 import psycopg
+import pytest
 
 from tests.cli.command_line import OTHER_SECRET_KEY, SECRET_KEY, CommandLine, Running, eventually
 
@@ -102,6 +103,13 @@ def test_another_secret_key_rotates_nothing(command_line: CommandLine) -> None:
     assert (
         command_line.given(SECRET_KEY=OTHER_SECRET_KEY).run("keys", "rotate", "--kind", "access").status == 0
     )
+
+
+@pytest.mark.parametrize("command", [("retire",), ("revoke", "--yes")])
+def test_a_kid_that_begins_with_a_dash_is_a_kid(command_line: CommandLine, command: tuple[str, ...]) -> None:
+    for kid in ("-bWN4Kp", "--kWN4Kp", "-kWN4Kp"):
+        told = command_line.refusal("keys", *command, kid)
+        assert told.startswith("There is no key of this kid"), told
 
 
 def is_refused(running: Running, access_token: str) -> bool:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,19 @@ def test_the_first_start_makes_a_database_and_the_second_finds_it(directory: Pat
     eventually(lambda: stopped(directory))
     with start(directory) as server:
         assert ask(server.url, "SELECT value FROM kept") == 42
+
+
+def test_one_that_is_still_ending_is_waited_for(directory: Path) -> None:
+    with start(directory):
+        pass
+    eventually(lambda: stopped(directory))
+    ending = f"echo $$ > {directory}/data/postmaster.pid; exec sleep 1"
+    with ThreadPoolExecutor(1) as beside:
+        ended = beside.submit(choose_account().run, ["/bin/sh", "-c", ending])
+        eventually(lambda: not stopped(directory))
+        with start(directory) as server:
+            assert ended.done()
+            assert ask(server.url, "SELECT 1") == 1
 
 
 def test_it_listens_on_a_private_socket_only_and_asks_for_the_password(directory: Path) -> None:
