@@ -138,6 +138,8 @@ class _Supervisor(Multiprocess):
             except Exception:  # noqa: BLE001 - it is tried again in half a second, and the workers go on
                 _log.exception("the embedded PostgreSQL could not be looked after")
         before = list(self.processes)
+        for worker in before:
+            worker.child_conn.close()  # the worker's own end: held here, too, its death would not end a ping
         asked_to_end = self.should_exit.is_set()
         super().keep_subprocess_alive()
         self.gave_up = self.should_exit.is_set() and not asked_to_end

@@ -148,9 +148,11 @@ def test_two_workers_share_a_port_and_one_that_is_killed_is_replaced_while_the_o
         stopped = threading.Event()
         with ThreadPoolExecutor() as requests:
             going_on = requests.submit(statuses, running, stopped)
-            os.kill(killed, signal.SIGKILL)
-            eventually(lambda: killed not in running.workers() and len(running.workers()) == 2)
-            stopped.set()
+            try:
+                os.kill(killed, signal.SIGKILL)
+                eventually(lambda: killed not in running.workers() and len(running.workers()) == 2)
+            finally:
+                stopped.set()
             seen = going_on.result()
         assert seen.count(200) > len(seen) / 2  # a connection that the killed one had taken is lost
         assert running.refresh(first["refreshToken"])["outcome"] == "ROTATED"
@@ -159,6 +161,18 @@ def test_two_workers_share_a_port_and_one_that_is_killed_is_replaced_while_the_o
         running.process.terminate()
         assert running.process.wait(timeout=10) == 0
         assert not any(is_alive(one) for one in before)
+
+
+def test_a_worker_that_is_killed_while_it_is_asked_whether_it_lives_is_replaced_at_once(
+    command_line: CommandLine,
+) -> None:
+    with command_line.serving("--workers", "2") as running:
+        eventually(lambda: len(running.workers()) == 2)
+        stopped = min(running.workers())
+        os.kill(stopped, signal.SIGSTOP)
+        time.sleep(1.5)  # it is asked every half second, and waited for by now
+        os.kill(stopped, signal.SIGKILL)
+        eventually(lambda: stopped not in running.workers() and len(running.workers()) == 2, seconds=8)
 
 
 def statuses(running: Running, stopped: threading.Event) -> list[int | None]:
