@@ -36,19 +36,23 @@ from api.graphql.schema import executable, make_schema
 from api.graphql_endpoint import GraphQLEndpoint
 from api.health import Health
 from api.leader_connection import leader_connection
+from api.log_endpoint import LogEndpoint
 from api.oauth_token import OAuthTokenEndpoint
 from api.origins import Origins
 from api.pool import committing_pool, reading_pool
 from api.prepared_operation import Operations
-from api.settings import Settings
+from api.settings import Settings, log_origin
 from api.trusted_issuers import TrustedIssuer, load_trusted_issuers
+from ledger import sealer
 from ledger.administration import Administration
+from ledger.checkpoint_file import CheckpointFile
 from ledger.client_tokens import ClientTokens
 from ledger.gcra import Rate
 from ledger.group_commit import GroupCommit, UnavailableError
 from ledger.key_sealing import SecretKey
 from ledger.keys_in_use import RELOADED_EVERY, KeysInUse
 from ledger.policy import Policy
+from ledger.sealer import Sealer
 from ledger.sessions import Sessions
 from ledger.sweeper import Pace, Sweeper
 from ledger.uuid7 import uuid7
@@ -77,6 +81,8 @@ class Surroundings:
     """Added to every clock, the database's too."""
     sweeping: Pace | None = field(default_factory=Pace)
     """None: this process never sweeps."""
+    sealing: sealer.Pace | None = field(default_factory=sealer.Pace)
+    """None: this process never seals."""
 
     def now(self) -> datetime:
         """Aware UTC."""
@@ -170,6 +176,18 @@ class Application:
                 who=f"{socket.gethostname()}:{os.getpid()}",
                 pace=around.sweeping,
             )
+        self.sealer = Sealer(
+            connect=partial(leader_connection, settings.direct_database_url or url),
+            keys=lambda: self._keys.loaded.rings.log,
+            origin=log_origin(settings),
+            checkpoint_file=None
+            if settings.checkpoint_file is None
+            else CheckpointFile(settings.checkpoint_file),
+            now=around.now,
+            who=f"{socket.gethostname()}:{os.getpid()}",
+            pace=around.sealing,
+        )
+        self._seals = around.sealing is not None
         schema = executable(make_schema())
         graphiql = GraphiQLPage() if settings.introspection else None
         origins = Origins(
@@ -239,6 +257,7 @@ class Application:
                 Route("/healthz", health.lives),
                 Route("/readyz", health.ready),
                 Route("/.well-known/jwks.json", self._jwks),
+                *LogEndpoint(self._reading).routes,
                 *(() if graphiql is None else graphiql.routes),
             ],
             lifespan=self.lifespan,
@@ -262,6 +281,8 @@ class Application:
         tasks = [asyncio.create_task(self._keep_keys_fresh())]
         if self._sweeper is not None:
             tasks.append(asyncio.create_task(self._sweeper.run()))
+        if self._seals:
+            tasks.append(asyncio.create_task(self.sealer.run()))
         if self._watch_database is not None:
             tasks.append(asyncio.create_task(_every_second(self._watch_database)))
         try:

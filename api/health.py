@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from api.migrator import packaged_migrations
 from ledger.canonical import timestamp
 from ledger.partitions import months_ahead, running_out
+from ledger.sealer_lag import Lag, read_lag, stuck
 from ledger.sweeper_run import Run, read_run
 
 _WITHIN_SECONDS = 3
@@ -48,16 +49,21 @@ class Health:
         if row is None or row[0] != self._newest or row[1] != self._newest:
             return _not_ready("the migrations of the database are not those of this program")
         try:
-            run, months = await _within(_DETAILS_WITHIN_SECONDS, self._upkeep())
+            run, months, log = await _within(_DETAILS_WITHIN_SECONDS, self._upkeep())
         except _NO_ANSWER:
-            return JSONResponse({"status": "ready", "warnings": ["the sweeper's last run cannot be read"]})
-        alarm = running_out(months)
+            return JSONResponse({"status": "ready", "warnings": ["sweeper and sealer cannot be asked"]})
+        alarms = [running_out(months), stuck(log)]
         return JSONResponse(
             {
                 "status": "ready",
-                "warnings": [] if alarm is None else [alarm],
+                "warnings": [one for one in alarms if one is not None],
                 "monthsAhead": months,
                 "sweeper": None if run is None else _told(run),
+                "log": {
+                    "size": log.size,
+                    "signedAt": None if log.signed_at is None else timestamp(log.signed_at),
+                    "unsealedSeconds": round(log.unsealed_seconds, 3),
+                },
             }
         )
 
@@ -67,10 +73,10 @@ class Health:
             cursor = await connection.execute(_APPLIED)
             return await cursor.fetchone()
 
-    async def _upkeep(self) -> tuple[Run | None, int]:
-        """The sweeper's last run, and for how many months ahead there are partitions."""
+    async def _upkeep(self) -> tuple[Run | None, int, Lag]:
+        """The sweeper's last run, for how many months there are partitions, and how late the sealer is."""
         async with self._pool.connection(timeout=_DETAILS_WITHIN_SECONDS) as connection:
-            return await read_run(connection), await months_ahead(connection)
+            return await read_run(connection), await months_ahead(connection), await read_lag(connection)
 
 
 async def _within(seconds: float, reading: Coroutine[Any, Any, Result]) -> Result:

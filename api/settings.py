@@ -147,6 +147,11 @@ def load_settings(
     )
 
 
+def log_origin(settings: Settings) -> str:
+    """What a log that begins now is called: the issuer without its scheme (C2SP tlog-checkpoint)."""
+    return settings.issuer.partition("://")[2].rstrip("/")
+
+
 def is_loopback(host: str) -> bool:
     """Whether a name or an address means this machine only."""
     if host.lower() == "localhost":

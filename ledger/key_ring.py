@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from ledger.log_key_ring import LogKeyRing
 from ledger.signing_algorithm import SigningKey, VerificationKey
 
 
@@ -90,6 +91,8 @@ class KeyRings:
 
     access: SigningKeyRing
     refresh: MacKeyRing
+    log: LogKeyRing
+    """Sign the checkpoints of the sealed log."""
     fingerprint: bytes = field(repr=False)
     """Keys the hashes of addresses and user agents that the ledger remembers."""
     cursor: bytes = field(repr=False)

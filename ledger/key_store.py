@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from ledger.key_ring import KeyRings, KeyState, MacKeyRing, PublishedKey, SigningKeyRing
 from ledger.key_sealing import KeySealingError, SecretKey
+from ledger.log_key_ring import LogKeyRing
 from ledger.signing_algorithm import SigningAlgorithm, SigningKey
 from ledger.sql_files import sql
 
@@ -35,8 +36,7 @@ class KeyKind(StrEnum):
     LOG = "log"
 
 
-_MADE_HERE = (KeyKind.ACCESS, KeyKind.REFRESH, KeyKind.FINGERPRINT, KeyKind.CURSOR)
-_ROTATING = (KeyKind.ACCESS, KeyKind.REFRESH)
+_ROTATING = (KeyKind.ACCESS, KeyKind.REFRESH, KeyKind.LOG)
 
 
 class KeyStoreError(Exception):
@@ -118,6 +118,7 @@ async def load(connection: AsyncConnection[Any], secret_key: SecretKey) -> KeyRi
     return KeyRings(
         access=_signing_ring(rows, secret_key),
         refresh=_mac_ring(rows, secret_key),
+        log=_log_ring(rows, secret_key),
         fingerprint=_open(_current(rows, KeyKind.FINGERPRINT), secret_key),
         cursor=_open(_current(rows, KeyKind.CURSOR), secret_key),
     )
@@ -139,7 +140,7 @@ async def ensure(
     """
     async with connection.transaction():
         await _begin_change(connection, secret_key)
-        for kind in _MADE_HERE:
+        for kind in KeyKind:
             await _fill(connection, secret_key, kind, algorithm=algorithm, now=now)
 
 
@@ -246,8 +247,6 @@ async def revoke(
         if revoked is None:
             raise KeyStoreError("There is no key of this kid, or it is revoked already: list the keys first")
         kind = KeyKind(revoked)
-        if kind not in _MADE_HERE:
-            raise KeyStoreError(f"Keys of the kind {kind.value} are not revoked here")
         after = await _fill(connection, secret_key, kind, algorithm=algorithm, now=now)
     return Revoked(kind=kind, kid=kid, current_kid=after[KeyState.CURRENT], next_kid=after.get(KeyState.NEXT))
 
@@ -289,7 +288,7 @@ async def _fill(
     wanted = (KeyState.CURRENT, KeyState.NEXT) if kind in _ROTATING else (KeyState.CURRENT,)
     for state in wanted:
         if state not in kids:
-            made = _new_access_key(algorithm) if kind is KeyKind.ACCESS else _new_secret(kind)
+            made = _new_key(kind, algorithm)
             kids[state] = made.kid
             parameters = {
                 "kid": made.kid,
@@ -351,7 +350,20 @@ class _NewKey:
     private: bytes = field(repr=False)
 
 
-def _new_access_key(algorithm: SigningAlgorithm) -> _NewKey:
+def _new_key(kind: KeyKind, algorithm: SigningAlgorithm) -> _NewKey:
+    """`algorithm` is of access keys; the log's checkpoints are signed with Ed25519 always."""
+    match kind:
+        case KeyKind.ACCESS:
+            return _new_signing_key(algorithm)
+        case KeyKind.LOG:
+            return _new_signing_key(SigningAlgorithm.EDDSA)
+        case KeyKind.REFRESH | KeyKind.FINGERPRINT | KeyKind.CURSOR:
+            return _new_secret(kind)
+        case _:
+            assert_never(kind)
+
+
+def _new_signing_key(algorithm: SigningAlgorithm) -> _NewKey:
     key = SigningKey.generate(algorithm)
     return _NewKey(
         kid=key.kid, algorithm=key.algorithm.value, public_jwk=key.public.jwk(), private=key.encode()
@@ -390,6 +402,14 @@ def _signing_ring(rows: Iterable[_SealedKey], secret_key: SecretKey) -> SigningK
         published={
             row.kid: PublishedKey(key=keys[row.kid].public, retiring_at=row.retiring_at) for row in access
         },
+    )
+
+
+def _log_ring(rows: Iterable[_SealedKey], secret_key: SecretKey) -> LogKeyRing:
+    own = [row for row in rows if row.kind is KeyKind.LOG]
+    keys = {row.kid: SigningKey.decode(_open(row, secret_key)) for row in own}
+    return LogKeyRing(
+        current=keys[_current(own, KeyKind.LOG).kid], known=tuple(one.public for one in keys.values())
     )
 
 

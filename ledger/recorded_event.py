@@ -36,6 +36,8 @@ class RecordedEvent:
     leaf_hash: bytes
     personal_data: PersonalData | None
     """None where there never was any, and where it was erased."""
+    leaf_index: int | None
+    """Its place in the log; None until it is sealed."""
 
     @property
     def erased(self) -> bool:
@@ -88,6 +90,7 @@ async def read_stream(
             previous=row[12],
             leaf_hash=row[13],
             personal_data=None if row[14] is None else PersonalData.decode(row[14]),
+            leaf_index=row[15],
         )
         for row in await cursor.fetchall()
     ]

@@ -11,13 +11,16 @@ import click
 
 from api.cli.output import add_row, console, table
 from api.database import Database, service_connection
-from api.settings import Settings, load_settings
+from api.settings import Settings, load_settings, log_origin
 from ledger import administrative, key_store
 from ledger.canonical import timestamp
+from ledger.checkpoints import latest_checkpoint
 from ledger.events import SigningKeyRotated
+from ledger.key_ring import KeyState
 from ledger.key_sealing import SecretKey
 from ledger.key_store import KeyKind, KeyRecord, Retired, Revoked, Rotated
-from ledger.signing_algorithm import SigningAlgorithm
+from ledger.log_key_ring import verifier_of
+from ledger.signing_algorithm import SigningAlgorithm, verification_key
 
 
 @click.group()
@@ -28,10 +31,16 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def list_keys(as_json: bool) -> None:
-    """All keys with their states, never a private part."""
-    records = asyncio.run(_list(load_settings(os.environ)))
+    """All keys with their states, never a private part; of the log's keys what verifies their checkpoints.
+
+    The verifier key (C2SP signed-note) is what an auditor keeps: it is the one thing about the log that must
+    not be asked of the log itself.
+    """
+    records, origin = asyncio.run(_list(load_settings(os.environ)))
+    verifiers = {one.kid: _verifier_key(one, origin) for one in records if one.kind is KeyKind.LOG}
     if as_json:
-        click.echo(json.dumps([_plain(one) for one in records], indent=2))
+        plain = [_plain(one) | {"verifier_key": verifiers.get(one.kid)} for one in records]
+        click.echo(json.dumps(plain, indent=2))
         return
     if not records:
         click.echo("there are no keys yet: the server makes them when it starts", err=True)
@@ -49,9 +58,12 @@ def list_keys(as_json: bool) -> None:
             *(_moment(time) or "-" for time in times),
         )
     console().print(made)
+    for one in records:
+        if one.kind is KeyKind.LOG and one.state is not KeyState.REVOKED:
+            click.echo(f"verifier key of the log, {one.state.value}: {verifiers[one.kid]}")
 
 
-_KINDS = click.Choice(["access", "refresh"])
+_KINDS = click.Choice(["access", "refresh", "log"])
 _KID_MAY_BEGIN_WITH_A_DASH = {"ignore_unknown_options": True}  # RFC 7638 and base64url: one in 64 does
 
 
@@ -99,7 +111,8 @@ def revoke(kid: str, yes: bool) -> None:
     """Make a key worthless at once, as when it was stolen; another takes its place.
 
     Access tokens that it signed are refused within seconds; refresh tokens that it sealed are unknown, and
-    their users have to sign in again. An event SigningKeyRotated is recorded with it.
+    their users have to sign in again; checkpoints of the log that it signed are worth nothing. An event
+    SigningKeyRotated is recorded with it.
     """
     if not yes:
         click.confirm(f"What {kid} made is worth nothing from then on. Revoke it?", abort=True)
@@ -107,10 +120,17 @@ def revoke(kid: str, yes: bool) -> None:
     click.echo(f"{revoked.kind.value}: {revoked.kid} is revoked; {revoked.current_kid} is used")
 
 
-async def _list(settings: Settings) -> list[KeyRecord]:
+async def _list(settings: Settings) -> tuple[list[KeyRecord], str]:
+    """The keys, and the origin of the log: the one it has, or will have."""
     with Database(settings) as database:
         async with service_connection(database.url) as connection:
-            return await key_store.list_keys(connection)
+            checkpoint = await latest_checkpoint(connection)
+            origin = log_origin(settings) if checkpoint is None else checkpoint.origin
+            return await key_store.list_keys(connection), origin
+
+
+def _verifier_key(record: KeyRecord, origin: str) -> str:
+    return str(verifier_of(verification_key(record.public_jwk or {}), origin))
 
 
 async def _rotate(settings: Settings, kind: str) -> Rotated:

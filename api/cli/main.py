@@ -14,6 +14,7 @@ import click
 
 _COMMANDS = {
     "assertion": "api.cli.assertion",
+    "checkpoint": "api.cli.checkpoint",
     "clients": "api.cli.clients",
     "demo": "api.cli.demo",
     "doctor": "api.cli.doctor",
@@ -25,6 +26,7 @@ _COMMANDS = {
 }
 _HELP = {
     "assertion": "Sign a login assertion of the development issuer.",
+    "checkpoint": "Print the latest signed checkpoint of the log.",
     "clients": "Register clients and set their rules.",
     "demo": "Start a server and walk through the product over HTTP.",
     "doctor": "Say what is unsafe or contradictory in the configuration.",

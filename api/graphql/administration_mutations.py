@@ -11,6 +11,7 @@ import strawberry
 from api.bulk_revocation import TooManyMatchesError
 from api.graphql.context import RequestContext
 from api.graphql.description import described_type
+from api.graphql.event_visibility import session_id_of
 from api.graphql.filter_types import SessionFilter, unended_sessions
 from api.graphql.permissions import ADMIN
 from api.graphql.problem_types import (
@@ -22,8 +23,9 @@ from api.graphql.problem_types import (
     problem,
     text_argument,
 )
-from api.graphql.queries import LONGEST_SUBJECT, actor_of, session_id_of, viewer_of
+from api.graphql.queries import LONGEST_SUBJECT
 from api.graphql.session_types import Session, Subject, session_of, subject_of
+from api.graphql.viewer import actor_of, viewer_of
 from ledger.administration import Act
 from ledger.events import RevocationReason
 from ledger.personal_data import PersonalData

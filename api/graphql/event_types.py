@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
+from typing import get_args
 
 import orjson
 import strawberry
 
 from api.graphql.connections import PageInfo
 from api.graphql.description import described_enum, described_interface, described_type
-from api.graphql.scalars import CursorText, JsonValue
+from api.graphql.scalars import CursorText, JsonValue, SafeInt
+from ledger.events import FamilyEvent
 from ledger.recorded_event import RecordedEvent
+
+_OF_SESSIONS = frozenset(one.__name__ for one in get_args(FamilyEvent))
 
 
 @described_interface
@@ -35,6 +39,13 @@ class EventType(Enum):
     TOKEN_REVOKED = "TokenRevoked"
     TOKEN_EXPIRED = "TokenExpired"
     SESSION_RENAMED = "SessionRenamed"
+    SUBJECT_SUSPENDED = "SubjectSuspended"
+    SUBJECT_REACTIVATED = "SubjectReactivated"
+    NOT_BEFORE_SET = "NotBeforeSet"
+    BULK_REVOCATION_EXECUTED = "BulkRevocationExecuted"
+    CLIENT_REGISTERED = "ClientRegistered"
+    CLIENT_CHANGED = "ClientChanged"
+    SIGNING_KEY_ROTATED = "SigningKeyRotated"
 
 
 @described_type
@@ -45,6 +56,7 @@ class Event(Node):
     type: EventType
     session_id: strawberry.ID | None = strawberry.field(description="Null for an administrative act.")
     version: int = strawberry.field(description="1, 2, 3 within its stream.")
+    log_index: SafeInt | None = strawberry.field(description="Global order, dense from 0. Null until sealed.")
     occurred_at: datetime
     recorded_at: datetime
     actor: str | None = strawberry.field(description="`subject:<id>`, `client:<id>`, `operator` or `system`.")
@@ -88,19 +100,23 @@ class EventConnection:
     page_info: PageInfo
 
 
-def event_of(recorded: RecordedEvent, *, subject: str) -> Event:
-    """An event of a session of the subject."""
+def event_of(recorded: RecordedEvent, *, subject: str | None) -> Event:
+    """An event of a session of the subject; None: an administrative act, which says itself of whom it is."""
     personal = recorded.personal_data
+    of_session = recorded.type_name in _OF_SESSIONS
+    if not of_session:
+        subject = orjson.loads(recorded.payload).get("subject")
     return Event(
         id=strawberry.ID(f"{recorded.stream_id}:{recorded.version}"),
         type=EventType(recorded.type_name),
-        session_id=strawberry.ID(str(recorded.stream_id)),
+        session_id=strawberry.ID(str(recorded.stream_id)) if of_session else None,
         version=recorded.version,
+        log_index=None if recorded.leaf_index is None else SafeInt(recorded.leaf_index),
         occurred_at=recorded.occurred_at,
         recorded_at=recorded.recorded_at,
         actor=recorded.actor,
         client_id=None if recorded.client_id is None else strawberry.ID(recorded.client_id),
-        subject=strawberry.ID(subject),
+        subject=None if subject is None else strawberry.ID(subject),
         ip_address=None if personal is None else personal.address,
         user_agent=None if personal is None else personal.user_agent,
         reason=None if personal is None else personal.reason,

@@ -13,8 +13,9 @@ from api.client_address import address_prefix
 from api.graphql.context import RequestContext
 from api.graphql.errors import BadUserInputError, checked_text
 from api.graphql.mutations import DEFAULT_CLIENT, LONGEST_CLIENT_ID, LONGEST_LABEL, told
-from api.graphql.queries import LONGEST_SUBJECT, actor_of, viewer_of
+from api.graphql.queries import LONGEST_SUBJECT
 from api.graphql.token_types import IssueSessionInput, TokenResult, auth_problem
+from api.graphql.viewer import actor_of, viewer_of
 from api.request_head import LONGEST_USER_AGENT
 from api.trusted_issuers import RESERVED_CLAIMS
 from api.user_agent import user_agent_family

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-PUBLIC = frozenset({"login", "refresh", "logout", "__typename", "__schema", "__type"})
+PUBLIC = frozenset(
+    {"login", "refresh", "logout", "checkpoint", "consistencyProof", "__typename", "__schema", "__type"}
+)
 """Need no access token, and ignore one. All others need one."""
 ADMIN = "sessions:admin"
 AUDIT = "audit:read"

@@ -12,17 +12,24 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
-from ledger.canonical import timestamp
+from ledger.canonical import MAXIMUM_INTEGER, timestamp
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 CursorText = NewType("CursorText", str)
 JsonValue = NewType("JsonValue", object)
+SafeInt = NewType("SafeInt", int)
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise GraphQLError("A Cursor is a text.")
+    return value
+
+
+def _safe_integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAXIMUM_INTEGER:
+        raise GraphQLError("A SafeInt is an integer from 0 to 2^53 - 1.")
     return value
 
 
@@ -46,6 +53,15 @@ SCALARS: Mapping[object, ScalarDefinition] = {
     ),
     JsonValue: strawberry.scalar(
         name="JSON", description="Any JSON value without floats, at most 4 KB as an input."
+    ),
+    SafeInt: strawberry.scalar(
+        name="SafeInt",
+        description=(
+            "An integer from 0 to 2^53 - 1, a JSON number. Log positions and counters outgrow the 32 bits of "
+            "Int."
+        ),
+        serialize=_safe_integer,
+        parse_value=_safe_integer,
     ),
     CursorText: strawberry.scalar(
         name="Cursor",

@@ -9,10 +9,21 @@ from strawberry.schema.config import StrawberryConfig
 from api.graphql.administration_mutations import AdministrationMutation
 from api.graphql.event_types import Event
 from api.graphql.issue_mutation import IssueMutation
+from api.graphql.log_queries import LogQuery
 from api.graphql.mutations import TokenMutation
-from api.graphql.queries import Query
+from api.graphql.queries import SessionQuery
 from api.graphql.scalars import SCALARS
 from api.graphql.session_types import Session
+
+
+@strawberry.type(
+    description=(
+        "Reads. Each read that needs `audit:read` is itself an event, AUDIT_READ, at most one a reader and "
+        "minute."
+    )
+)
+class Query(SessionQuery, LogQuery):
+    pass
 
 
 @strawberry.type(description="Changes. At most one of login, refresh, logout, issueSession an operation.")

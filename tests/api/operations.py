@@ -24,6 +24,9 @@ DOCUMENTS = {
     "subject": "query ($id: ID!) { subject(id: $id) { id sessions { edges { node { id } } } } }",
     "session": "query ($id: ID!) { session(id: $id) { id events { edges { node { id } } } } }",
     "node": "query ($id: ID!) { node(id: $id) { id } }",
+    "checkpoint": "{ checkpoint { treeSize } }",
+    "consistencyProof": "{ consistencyProof(fromSize: 1, toSize: 1) { hashes } }",
+    "inclusionProof": "query ($event: ID!) { inclusionProof(eventId: $event) { leafIndex } }",
     "login": f"mutation ($input: LoginInput!) {{ login(input: $input) {_TOKENS} }}",
     "refresh": f"mutation ($input: RefreshInput) {{ refresh(input: $input) {_TOKENS} }}",
     "logout": f"mutation ($input: LogoutInput) {{ logout(input: $input) {_LOGOUT} }}",
@@ -69,6 +72,19 @@ def _session_of(subject: str, suffix: str = "") -> Callable[[Callers], Awaitable
         return {"id": (await callers.session(subject))["session"]["id"] + suffix}
 
     return variables
+
+
+def _sealed_event_of(subject: str) -> Callable[[Callers], Awaitable[dict[str, Any]]]:
+    async def variables(callers: Callers) -> dict[str, Any]:
+        session = (await callers.session(subject))["session"]["id"]
+        await callers.server.sealed()
+        return {"event": f"{session}:1"}
+
+    return variables
+
+
+async def _unknown_event(callers: Callers) -> dict[str, Any]:
+    return {"event": f"{UNKNOWN}:1"}
 
 
 async def _seen_subject(callers: Callers) -> dict[str, Any]:
@@ -142,6 +158,11 @@ OPERATIONS = {
     "node: another's": Operation("node", _session_of("bob")),
     "node: another's event": Operation("node", _session_of("bob", ":1")),
     "node: unknown": Operation("node", _id(UNKNOWN)),
+    "checkpoint": Operation("checkpoint", _nothing),
+    "consistencyProof": Operation("consistencyProof", _nothing),
+    "inclusionProof: own": Operation("inclusionProof", _sealed_event_of("ada")),
+    "inclusionProof: another": Operation("inclusionProof", _sealed_event_of("bob")),
+    "inclusionProof: unknown": Operation("inclusionProof", _unknown_event),
     "login": Operation("login", _login, ("TokenIssued",)),
     "login: for shop": Operation("login", _login_for_shop, ("TokenIssued",)),
     "refresh": Operation("refresh", _token, ("TokenRotated",), _MISMATCH),

@@ -16,12 +16,14 @@ import psycopg
 
 from api.application import Application, Surroundings
 from api.development_issuer import development_secret, sign_development_assertion
+from api.leader_connection import leader_connection
 from api.settings import Settings, load_settings
 from ledger import key_store
 from ledger.key_sealing import SecretKey
 from ledger.signing_algorithm import SigningAlgorithm
 from projections.active_tokens.rebuild import Difference, rebuild
 from tests.api.http import ORIGIN, Answer, Http
+from tests.sealing import sealed_all
 
 PAIR = """
   __typename
@@ -61,6 +63,7 @@ def settings_of(database_url: str, environ: Mapping[str, str] | None = None) -> 
             "TOKEN_LEDGER_DATABASE_URL": database_url,
             "TOKEN_LEDGER_SECRET_KEY": SECRET_KEY,
             "TOKEN_LEDGER_DEVELOPMENT": "on",
+            "TOKEN_LEDGER_CHECKPOINT_FILE": "off",
             "TOKEN_LEDGER_ALLOWED_ORIGINS": ORIGIN,
             "TOKEN_LEDGER_REFRESH_RATE_PER_ADDRESS": "off",
             "TOKEN_LEDGER_UNKNOWN_TOKEN_RATE": "off",
@@ -136,6 +139,11 @@ class Server:
         answer = await self.http.graphql(EVENTS, {"id": session_id}, access_token=access_token)
         return [edge["node"] for edge in answer.of("session")["events"]["edges"]]
 
+    async def sealed(self) -> None:
+        """Seal what was recorded, as one tick of a leader does."""
+        async with leader_connection(self.database_url) as connection:
+            await sealed_all(self.application.sealer, connection)
+
     def recorded(self, session_id: str) -> list[str]:
         """The types of the events of a session, from the table."""
         rows = self.execute("SELECT type FROM events WHERE stream_id = %s ORDER BY version", session_id)
@@ -178,7 +186,9 @@ async def running_server(
     application = Application(
         server.settings,
         database_url,
-        surroundings=Surroundings(random=os.urandom, offset=lambda: server.elapsed, sweeping=None),
+        surroundings=Surroundings(
+            random=os.urandom, offset=lambda: server.elapsed, sweeping=None, sealing=None
+        ),
         **options,
     )
     server.application = application

@@ -28,6 +28,11 @@ node: own event          | 401      | 401      | 401      | 401
 node: another's          | 401      | 401      | 401      | 401
 node: another's event    | 401      | 401      | 401      | 401
 node: unknown            | 401      | 401      | 401      | 401
+checkpoint               | data     | data     | data     | data
+consistencyProof         | data     | data     | data     | data
+inclusionProof: own      | 401      | 401      | 401      | 401
+inclusionProof: another  | 401      | 401      | 401      | 401
+inclusionProof: unknown  | 401      | 401      | 401      | 401
 login                    | data     | data     | mismatch | mismatch
 login: for shop          | mismatch | mismatch | mismatch | data
 refresh                  | data     | data     | mismatch | mismatch
@@ -66,6 +71,11 @@ node: own event          | null      | data      | data      | data      | data 
 node: another's          | null      | null      | data      | null      | null      | null      | null
 node: another's event    | null      | null      | data      | null      | null      | null      | null
 node: unknown            | null      | null      | null      | null      | null      | null      | null
+checkpoint               | data      | data      | data      | data      | data      | data      | data
+consistencyProof         | data      | data      | data      | data      | data      | data      | data
+inclusionProof: own      | null      | data      | data      | data      | data      | data      | data
+inclusionProof: another  | null      | null      | data      | null      | null      | null      | null
+inclusionProof: unknown  | null      | null      | null      | null      | null      | null      | null
 login                    | data      | data      | data      | data      | data      | data      | data
 login: for shop          | mismatch  | mismatch  | mismatch  | mismatch  | mismatch  | mismatch  | mismatch
 refresh                  | data      | data      | data      | data      | data      | data      | data
@@ -104,6 +114,11 @@ node: own event          | null      | data      | null      | null      | null 
 node: another's          | null      | data      | null      | null      | null      | null
 node: another's event    | null      | data      | null      | null      | null      | null
 node: unknown            | null      | null      | null      | null      | null      | null
+checkpoint               | data      | data      | data      | data      | data      | data
+consistencyProof         | data      | data      | data      | data      | data      | data
+inclusionProof: own      | null      | data      | null      | null      | null      | null
+inclusionProof: another  | null      | data      | null      | null      | null      | null
+inclusionProof: unknown  | null      | null      | null      | null      | null      | null
 login                    | data      | data      | data      | data      | data      | data
 login: for shop          | mismatch  | mismatch  | mismatch  | mismatch  | mismatch  | mismatch
 refresh                  | data      | data      | data      | data      | data      | data

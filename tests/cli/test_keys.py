@@ -82,7 +82,7 @@ def test_a_list_has_no_private_part(command_line: CommandLine, database_url: str
         sealed = [row[0] for row in connection.execute("SELECT sealed_private FROM keys")]
     shown = command_line.answer("keys", "list")
     in_full = command_line.answer("keys", "list", "--json")
-    assert len(sealed) == 6
+    assert len(sealed) == 8
     for one in listed(command_line):
         assert one["kid"] in shown
         assert set(one["public_jwk"] or {}) <= {"kty", "crv", "x", "y", "n", "e", "alg", "use", "kid"}

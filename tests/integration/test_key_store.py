@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from ledger.access_token import AccessTokenError, AccessTokenIssuer, verify_access_token
+from ledger.checkpoint import CheckpointBody
 from ledger.key_ring import KeyRings, KeyState
 from ledger.key_sealing import KeySealingError, SecretKey
 from ledger.key_store import (
@@ -26,8 +27,8 @@ from ledger.key_store import (
     retire,
     revoke,
     rotate,
-    sealing_context,
 )
+from ledger.signed_note import NoteError
 from ledger.signing_algorithm import SigningAlgorithm
 
 Connection = AsyncConnection[Any]
@@ -95,6 +96,8 @@ async def test_every_purpose_gets_a_key_of_its_own(kept: Connection) -> None:
         ("access", "next", None),
         ("cursor", "current", None),
         ("fingerprint", "current", None),
+        ("log", "current", None),
+        ("log", "next", None),
         ("refresh", "current", 0),
         ("refresh", "next", 1),
     ]
@@ -122,7 +125,7 @@ async def test_processes_that_start_together_make_one_set_of_keys(database_url: 
     connections = [await connect(database_url) for _ in range(6)]
     try:
         await asyncio.gather(*(ensure(one, OLD, algorithm=EDDSA, now=NOW) for one in connections))
-        assert len(await list_keys(connections[0])) == 6
+        assert len(await list_keys(connections[0])) == 8
     finally:
         for one in connections:
             await one.close()
@@ -135,6 +138,7 @@ async def test_no_private_part_lies_in_the_database_in_the_clear(kept: Connectio
     for secret in (*rings.refresh.keys.values(), rings.fingerprint, rings.cursor):
         assert secret.hex() not in stored
     assert rings.access.current.encode()[-32:].hex() not in stored
+    assert rings.log.current.encode()[-32:].hex() not in stored
 
 
 async def test_the_service_loads_without_keys_only_to_say_so(connection: Connection) -> None:
@@ -249,7 +253,7 @@ async def test_a_number_that_was_never_used_is_taken_before_one_that_was_revoked
     assert (await by_state(kept, KeyKind.REFRESH))[KeyState.NEXT].number == 2
 
 
-@pytest.mark.parametrize("kind", [KeyKind.FINGERPRINT, KeyKind.CURSOR, KeyKind.LOG])
+@pytest.mark.parametrize("kind", [KeyKind.FINGERPRINT, KeyKind.CURSOR])
 async def test_keys_of_other_kinds_do_not_rotate(kept: Connection, kind: KeyKind) -> None:
     with pytest.raises(KeyStoreError, match="do not rotate"):
         await rotate(kept, OLD, kind, algorithm=EDDSA, now=NOW)
@@ -439,21 +443,19 @@ async def test_a_public_key_written_into_the_database_is_not_published(kept: Con
     assert (await load(kept, OLD)).access.jwks(now=NOW, longest_lifetime=LIFETIME) == before
 
 
-async def test_keys_of_the_log_are_resealed_and_left_alone(kept: Connection) -> None:
-    sealed = OLD.seal(b"log key", context=sealing_context(KeyKind.LOG, "log-1"))
-    await kept.execute(
-        "INSERT INTO keys (kid, kind, algorithm, state, sealed_private, created_at, current_at)"
-        " VALUES ('log-1', 'log', 'Ed25519', 'current', %s, %s, %s)",
-        (sealed, NOW, NOW),
-    )
+async def test_what_the_logs_key_signed_is_known_until_it_is_revoked(kept: Connection) -> None:
+    before = (await load(kept, OLD)).log
+    note = before.signer("log.example").sign(CheckpointBody("log.example", 1, b"r" * 32).encode())
+    rotated = await rotate(kept, OLD, KeyKind.LOG, algorithm=RS256, now=NOW)
+    after = (await load(kept, OLD)).log
+    assert (before.current.kid, after.current.kid) == (rotated.old_kid, rotated.new_kid)
+    assert after.current.kid in {one.kid for one in before.known}  # it was told before it was used
+    assert after.open(note, "log.example").size == 1
     await ensure(kept, NEW_AND_OLD, algorithm=EDDSA, now=NOW)
-    await load(kept, NEW)
-    cursor = await kept.execute("SELECT sealed_private FROM keys WHERE kid = 'log-1'")
-    row = await cursor.fetchone()
-    assert row is not None
-    assert NEW.open(row[0], context=sealing_context(KeyKind.LOG, "log-1")) == b"log key"
-    with pytest.raises(KeyStoreError, match="not revoked here"):
-        await revoke(kept, NEW, "log-1", algorithm=EDDSA, now=NOW)
+    assert (await load(kept, NEW)).log.open(note, "log.example").size == 1
+    await revoke(kept, NEW, rotated.old_kid, algorithm=EDDSA, now=NOW)
+    with pytest.raises(NoteError, match=r"no signature by log\.example"):
+        (await load(kept, NEW)).log.open(note, "log.example")
 
 
 async def test_a_connection_with_rows_of_another_shape_does_as_well(database_url: str) -> None:

@@ -24,6 +24,7 @@ RELEASED = [
     "f6594a725c515137",
     "2c890ba8f981fac3",
     "b3564334a521435d",
+    "daa0c3e76c2819c3",
 ]
 """How the checksums of the packaged migrations begin. A line is added with a file and never changed:
 databases that have applied it would be refused."""

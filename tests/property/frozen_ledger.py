@@ -235,7 +235,9 @@ async def frozen_ledger(database_url: str) -> AsyncIterator[FrozenLedger]:
             now=clock.now,
         )
         secret = await _prepare(connection, clock.now)
-        application = Application(settings, database_url, surroundings=Frozen(clock=clock, sweeping=None))
+        application = Application(
+            settings, database_url, surroundings=Frozen(clock=clock, sweeping=None, sealing=None)
+        )
         async with application.lifespan():
             yield FrozenLedger(
                 settings=settings,

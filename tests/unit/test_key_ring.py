@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from ledger.key_ring import KeyRings, MacKeyRing, PublishedKey, SigningKeyRing
 from ledger.signing_algorithm import SigningAlgorithm, SigningKey, verification_key
+from tests.sealing import log_keys
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LIFETIME = timedelta(minutes=15)
@@ -115,6 +116,6 @@ def test_a_mac_ring_makes_with_the_current_key_and_finds_the_others_by_number() 
 def test_printed_rings_show_no_secret() -> None:
     secret = b"never-to-be-shown-never-to-be-sh"
     macs = MacKeyRing(current_number=0, keys={0: secret})
-    shown = repr(KeyRings(access=ring(), refresh=macs, fingerprint=secret, cursor=secret))
+    shown = repr(KeyRings(access=ring(), refresh=macs, log=log_keys(), fingerprint=secret, cursor=secret))
     assert "never-to-be" not in shown
     assert "private" not in shown.lower()

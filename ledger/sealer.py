@@ -1,0 +1,377 @@
+"""The sealer: gives every committed event a place in the log, and signs what the log has become.
+
+One process seals at a time (`ledger.leadership`), about ten times a second. A tick is one REPEATABLE READ
+transaction: events that its snapshot shows and the previous tick's did not are numbered in the order of their
+positions. Positions alone would not do, as transactions commit in another order than they draw them. Two
+sealers at once do no harm: the second cannot change the row of the first.
+
+It recomputes every leaf from the stored row, and signs nothing that is inconsistent with the checkpoint that
+is kept outside the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection, IsolationLevel
+from psycopg.rows import kwargs_row
+
+from ledger.binary_array import bigints, byte_strings, integers, smallints, timestamps, uuids
+from ledger.checkpoint import CheckpointBody, CheckpointError
+from ledger.checkpoint_file import CheckpointFile, CheckpointFileError
+from ledger.leadership import Connect, lead, wait
+from ledger.leaf import leaf_bytes, leaf_hash
+from ledger.log_key_ring import LogKeyRing
+from ledger.log_tree import FullTile, LogTree
+from ledger.signed_note import NoteError
+from ledger.sql_files import sql
+from ledger.tree_reader import read_root, read_tree
+
+LOCK = 0x7365616C6572
+"""Of the leader; any number that others are unlikely to lock."""
+
+# A signed checkpoint must not be forgotten by a crash of the database, as the sweeper's notes may.
+_SETTINGS = (
+    "RESET synchronous_commit; SET statement_timeout = '10min'; "
+    "SET idle_in_transaction_session_timeout = '1min'"
+)
+_AT_ONCE = 250
+"""Leaves that are recomputed before others have a turn: about 3 ms."""
+_REFUSED_AGAIN_AFTER_SECONDS = 5.0
+
+_log = structlog.get_logger("token_ledger")
+
+
+class SealRefusedError(Exception):
+    """Nothing may be signed until an operator has looked; one line that says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often, and how much at a time."""
+
+    rest: timedelta = timedelta(milliseconds=100)
+    """Between two ticks."""
+    events_a_step: int = 20_000
+    """In one transaction; a tick that finds more takes several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    next_index: int
+    snapshot: str
+    bound: str
+    after_position: int
+    is_pending: bool
+    anchor_position: int
+    anchored: bool
+    cluster: str | None
+    cluster_now: str | None
+    from_the_future: bool
+    latest: datetime | None
+    lateness: timedelta
+    origin: str | None
+    note: str | None
+
+    @property
+    def must_anchor(self) -> bool:
+        """Whether its transaction ids are of another cluster, as after a logical restore."""
+        return self.cluster is None or self.cluster != self.cluster_now or self.from_the_future
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    position: int
+    stream_id: UUID
+    version: int
+    type: str
+    schema_version: int
+    occurred_at: datetime
+    actor: str | None
+    client_id: str | None
+    correlation_id: UUID | None
+    causation: str | None
+    payload: str
+    personal_data: bytes | None
+    previous: bytes | None
+    leaf_hash: bytes
+
+    def is_intact(self) -> bool:
+        leaf = leaf_bytes(
+            stream_id=self.stream_id,
+            version=self.version,
+            type_name=self.type,
+            schema_version=self.schema_version,
+            occurred_at=self.occurred_at,
+            actor=self.actor,
+            client_id=self.client_id,
+            correlation_id=self.correlation_id,
+            causation=self.causation,
+            payload=self.payload,
+            personal_data=self.personal_data,
+            previous=self.previous,
+        )
+        return leaf_hash(leaf) == self.leaf_hash
+
+
+class Sealer:
+    """Seals while this process leads."""
+
+    def __init__(
+        self,
+        *,
+        connect: Connect,
+        keys: Callable[[], LogKeyRing],
+        origin: str,
+        checkpoint_file: CheckpointFile | None,
+        now: Callable[[], datetime],
+        who: str,
+        pace: Pace | None = None,
+    ) -> None:
+        """`keys` gives the log's keys of the moment; `origin` names a log that is yet to begin.
+
+        `who` names this process. Without a `checkpoint_file` a database that lost its newest events, or was
+        exchanged, goes unnoticed here.
+        """
+        self._connect = connect
+        self._keys = keys
+        self._origin = origin
+        self._file = checkpoint_file
+        self._now = now
+        self._who = who
+        self._pace = pace or Pace()
+        self._tree: LogTree | None = None
+        self._told: str | None = None
+        self._file_told: str | None = None
+
+    async def run(self) -> None:
+        """Lead and seal whenever no other process does; for ever."""
+        await lead(self._connect, LOCK, self._keep_sealing)
+
+    async def seal(self, connection: AsyncConnection[Any]) -> int:
+        """One step; gives how many events it sealed: as many as `events_a_step` where more are left.
+
+        Raises:
+            SealRefusedError: a stored event is not what was hashed, or the log is not the one signed before.
+            psycopg.Error: the connection is gone, another sealer was faster, or a statement failed.
+        """
+        tree, self._tree = self._tree, None
+        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)  # of what follows; no round trip
+        async with connection.transaction():
+            state = await _read_state(connection)
+            if state.must_anchor:
+                await connection.execute(sql("ledger", "log_anchor"))
+                return 0
+            if tree is None or tree.size != state.next_index:
+                tree = await self._read_tree(connection, state)
+            rows = await self._unsealed(connection, state)
+            note = await self._append(connection, state, tree, rows) if rows else None
+            if not rows and not state.anchored:
+                await connection.execute(sql("ledger", "log_anchored"))
+            elif not rows and state.is_pending:
+                await connection.execute(sql("ledger", "log_seen"), {"snapshot": state.bound})
+        self._tree = tree
+        if note is not None:
+            await self._keep_outside(note)
+        return len(rows)
+
+    async def _keep_sealing(self, connection: AsyncConnection[Any]) -> None:
+        await connection.execute(_SETTINGS)
+        _log.info("this process seals", leader=self._who)
+        self._tree = None
+        while True:
+            try:
+                sealed = await self.seal(connection)
+            except SealRefusedError as error:
+                self._tell(str(error))
+                await wait(connection, _REFUSED_AGAIN_AFTER_SECONDS)
+            except psycopg.errors.SerializationFailure:  # another sealer, still alive for a moment
+                await wait(connection, self._pace.rest.total_seconds())
+            else:
+                self._told = None
+                if sealed < self._pace.events_a_step:
+                    await wait(connection, self._pace.rest.total_seconds())
+
+    async def _unsealed(self, connection: AsyncConnection[Any], state: _State) -> list[_Row]:
+        cursor = connection.cursor(row_factory=kwargs_row(_Row), binary=True)
+        parameters = {"anchor": state.anchor_position, "maximum": self._pace.events_a_step}
+        if not state.anchored:
+            await cursor.execute(sql("ledger", "events_lacking"), parameters)
+        else:
+            await cursor.execute(
+                sql("ledger", "events_committed_since"),
+                {
+                    **parameters,
+                    "since": state.snapshot,
+                    "bound": state.bound,
+                    "after": state.after_position,
+                },
+            )
+        return await cursor.fetchall()
+
+    async def _append(
+        self, connection: AsyncConnection[Any], state: _State, tree: LogTree, rows: Sequence[_Row]
+    ) -> str:
+        """Append to tree and log, sign; gives the note."""
+        latest, lateness = state.latest, state.lateness
+        filled: list[FullTile] = []
+        times: list[tuple[int, datetime]] = []
+        for number, row in enumerate(rows, start=1):
+            if not row.is_intact():
+                raise SealRefusedError(
+                    f"event {row.stream_id}:{row.version} was changed after it was recorded: its stored hash "
+                    "is not that of the stored row; restore the row from a backup"
+                )
+            latest = max(latest or row.occurred_at, row.occurred_at)
+            lateness = max(lateness, latest - row.occurred_at)
+            if full := tree.append(row.leaf_hash):
+                filled += full
+                times.append((tree.size, latest))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        # First the one row of the state: a second sealer waits there, and then fails to serialise.
+        note = await self._save(connection, state, tree, rows, latest=latest, lateness=lateness)
+        await connection.execute(
+            sql("ledger", "log_append"),
+            {
+                "first_index": state.next_index,
+                "stream_id": uuids([row.stream_id for row in rows]),
+                "version": integers([row.version for row in rows]),
+                "leaf_hash": byte_strings([row.leaf_hash for row in rows]),
+            },
+        )
+        if filled:
+            await self._store_tiles(connection, filled, times)
+        return note
+
+    async def _store_tiles(
+        self,
+        connection: AsyncConnection[Any],
+        filled: Sequence[FullTile],
+        times: Sequence[tuple[int, datetime]],
+    ) -> None:
+        await connection.execute(
+            sql("ledger", "tiles_append"),
+            {
+                "level": smallints([one.tile.level for one in filled]),
+                "tile_index": bigints([one.tile.index for one in filled]),
+                "hashes": byte_strings([one.hashes for one in filled]),
+                "root": byte_strings([one.root for one in filled]),
+            },
+        )
+        await connection.execute(
+            sql("ledger", "log_times_append"),
+            {
+                "leaf_index": bigints([index for index, _ in times]),
+                "latest": timestamps([latest for _, latest in times]),
+            },
+        )
+
+    async def _save(
+        self,
+        connection: AsyncConnection[Any],
+        state: _State,
+        tree: LogTree,
+        rows: Sequence[_Row],
+        *,
+        latest: datetime | None,
+        lateness: timedelta,
+    ) -> str:
+        origin = state.origin or self._origin
+        root = tree.root()
+        note = self._keys().signer(origin).sign(CheckpointBody(origin, tree.size, root).encode())
+        finished = state.anchored and len(rows) < self._pace.events_a_step
+        pending = state.anchored and not finished
+        await connection.execute(
+            sql("ledger", "log_state_save"),
+            {
+                "next_index": tree.size,
+                "snapshot": state.bound if finished else state.snapshot,
+                "pending": state.bound if pending else None,
+                "pending_position": rows[-1].position if pending else None,
+                "latest": latest,
+                "lateness": lateness,
+                "origin": origin,
+                "root_hash": root,
+                "signed_at": self._now(),
+                "note": note,
+            },
+        )
+        return note
+
+    async def _read_tree(self, connection: AsyncConnection[Any], state: _State) -> LogTree:
+        """The stored tree, unless it is not the one that was signed, here or outside the database."""
+        try:
+            tree = await read_tree(connection, state.next_index)
+        except ValueError as error:
+            raise SealRefusedError(f"the stored log is damaged: {error}; run token-ledger verify") from None
+        if state.note is not None:
+            body = self._open(state.note, state.origin or self._origin, "of the database")
+            if body.size != tree.size or body.root != tree.root():
+                raise SealRefusedError(
+                    "the stored log is not the one that was signed; run token-ledger verify"
+                )
+        outside = None if self._file is None else self._read_file(self._file)
+        if outside is None:
+            return tree
+        body = self._open(outside, state.origin or self._origin, "kept outside")
+        if body.size > tree.size:
+            raise SealRefusedError(
+                f"the checkpoint kept outside covers {body.size} events, the database holds {tree.size}: the "
+                "newest were lost, as by a restore; restore a later state, or set a not-before for everyone, "
+                "keep that checkpoint as evidence and begin another log"
+            )
+        if body.size and await read_root(connection, body.size) != body.root:
+            raise SealRefusedError(
+                "the log is not the one of the checkpoint kept outside: its history was changed; run "
+                "token-ledger verify with that checkpoint"
+            )
+        return tree
+
+    def _open(self, note: str, origin: str, which: str) -> CheckpointBody:
+        try:
+            return self._keys().open(note, origin)
+        except (NoteError, CheckpointError) as error:
+            raise SealRefusedError(
+                f"the checkpoint {which} is not of this log ({error}): give another "
+                "TOKEN_LEDGER_CHECKPOINT_FILE if it is of another deployment"
+            ) from None
+
+    @staticmethod
+    def _read_file(file: CheckpointFile) -> str | None:
+        try:
+            return file.read()
+        except CheckpointFileError as error:
+            raise SealRefusedError(str(error)) from None
+
+    async def _keep_outside(self, note: str) -> None:
+        if self._file is None:
+            return
+        try:
+            await asyncio.to_thread(self._file.write, note)
+        except CheckpointFileError as error:
+            if str(error) != self._file_told:
+                _log.warning("the checkpoint is kept in the database only", reason=str(error))
+            self._file_told = str(error)
+        else:
+            self._file_told = None
+
+    def _tell(self, reason: str) -> None:
+        if reason != self._told:
+            _log.error("nothing is sealed until this is mended", reason=reason)
+        self._told = reason
+
+
+async def _read_state(connection: AsyncConnection[Any]) -> _State:
+    cursor = connection.cursor(row_factory=kwargs_row(_State))
+    await cursor.execute(sql("ledger", "log_state"))
+    state = await cursor.fetchone()
+    assert state is not None  # noqa: S101 - the migration made the one row
+    return state
