@@ -373,6 +373,11 @@ def test_a_refused_inclusion_proof_says_why(hashes: list[bytes], message: str) -
         verify_inclusion(TREE.mth(0, 1), index=0, size=8, hashes=hashes, root=TREE.root(8))
 
 
+def test_a_leaf_hash_of_another_length_is_refused_as_such() -> None:
+    with pytest.raises(ProofError, match="32 bytes"):
+        verify_inclusion(b"leaf", index=0, size=8, hashes=TREE.inclusion_proof(0, 8), root=TREE.root(8))
+
+
 @pytest.mark.parametrize(
     ("hashes", "message"),
     [

@@ -133,6 +133,7 @@ def test_a_signature_that_was_changed_is_refused_at_every_bit() -> None:
         NOTE[:-1],
         NOTE + "\n",
         NOTE + "Another line.\n",
+        NOTE + BY_ENOCH[:-1],
         NOTE.replace("\n", "\r\n"),
         "\x01" + NOTE,
         "\t" + NOTE,
@@ -209,14 +210,17 @@ def test_every_changed_verifier_key_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "key",
+    ("key", "message"),
     [
-        "PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY==",  # too long
-        "PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",  # another kind
+        ("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEQ==", "has 32 bytes"),
+        ("PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "not one of Ed25519"),
+        (PETER.replace("c74f20a3", "c74f20a4"), "has not the id"),
+        (PETER.replace("PeterNeumann", "EnochRoot"), "has not the id"),
+        (PETER[:-1], "is not <name>"),
     ],
 )
-def test_a_verifier_key_of_another_kind_is_refused(key: str) -> None:
-    with pytest.raises(NoteError):
+def test_a_refused_verifier_key_is_told_why(key: str, message: str) -> None:
+    with pytest.raises(NoteError, match=message):
         Verifier.parse(key)
 
 

@@ -249,6 +249,7 @@ def test_what_is_no_tile_has_no_path(tile: Tile, width: int) -> None:
         (Tile(level=0, index=0), 257, 256),
         (Tile(level=0, index=1), 256, 0),
         (Tile(level=0, index=1), 257, 1),
+        (Tile(level=0, index=2), 257, 0),
         (Tile(level=1, index=0), 255, 0),
         (Tile(level=1, index=0), 256, 1),
         (Tile(level=1, index=0), 511, 1),
