@@ -23,6 +23,7 @@ _COMMANDS = {
     "replay": "api.cli.replay",
     "serve": "api.cli.serve",
     "sessions": "api.cli.sessions",
+    "verify": "api.cli.verify",
 }
 _HELP = {
     "assertion": "Sign a login assertion of the development issuer.",
@@ -35,6 +36,7 @@ _HELP = {
     "replay": "Rebuild a view from the events and compare it with the live one.",
     "serve": "Run the server.",
     "sessions": "List sessions, show their history, and end them.",
+    "verify": "Verify every event, the sealed log and the view.",
 }
 USAGE_ERROR = 2
 """Exit status where the command line or the configuration cannot be used."""

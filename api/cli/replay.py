@@ -7,14 +7,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from api.cli.progress import progress
 from api.database import Database, unhurried_connection
 from api.settings import load_settings
 from ledger.event_codec import UnknownEventError
@@ -22,7 +19,6 @@ from ledger.evolve import BrokenStreamError
 from projections.active_tokens.rebuild import Difference, count_families, rebuild
 
 _SHOWN = 100
-_PLAIN_EVERY_SECONDS = 5
 _PRIVATE = frozenset({"secret_hash", "head", "claims", "address", "user_agent", "device_label", "sender_key"})
 """Columns whose values are not printed."""
 
@@ -58,7 +54,7 @@ def command(projection: str, dry_run: bool, as_json: bool) -> None:
         click.echo(json.dumps(_summary(projection, replayed, dry_run=dry_run)))
     else:
         for one in replayed.first:
-            click.echo(_line(one))
+            click.echo(difference_line(one))
         seconds = replayed.seconds
         rate = replayed.events / seconds if seconds else 0.0
         outcome = f"{replayed.differences} differences" if replayed.differences else "no difference"
@@ -73,7 +69,7 @@ def command(projection: str, dry_run: bool, as_json: bool) -> None:
 async def _replay(url: str, *, dry_run: bool) -> _Replayed:
     replayed, started = _Replayed(), time.monotonic()
     async with unhurried_connection(url) as connection:
-        with _progress(await count_families(connection)) as report:
+        with progress("replay", await count_families(connection), "families") as report:
             async for step in rebuild(connection, dry_run=dry_run):
                 replayed.families += step.families
                 replayed.events += step.events
@@ -84,43 +80,8 @@ async def _replay(url: str, *, dry_run: bool) -> _Replayed:
     return replayed
 
 
-def _progress(total: int) -> AbstractContextManager[Callable[[int, int], None]]:
-    """A bar on a terminal, a line now and then elsewhere; on standard error."""
-    console = Console(stderr=True)
-    return _Bar(console, total) if console.is_terminal else nullcontext(_Lines(total))
-
-
-class _Bar(AbstractContextManager[Callable[[int, int], None]]):
-    def __init__(self, console: Console, total: int) -> None:
-        columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-        self._progress = Progress(*columns, console=console, transient=True)
-        self._task = self._progress.add_task("replay", total=total, rate="")
-        self._started = time.monotonic()
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        self._progress.start()
-        return self._report
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def _report(self, families: int, events: int) -> None:
-        rate = f"{events / max(time.monotonic() - self._started, 0.001):.0f} events/s"
-        self._progress.update(self._task, completed=families, rate=rate)
-
-
-class _Lines:
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
-
-    def __call__(self, families: int, events: int) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
-            click.echo(f"replayed {families} of {self._total} families, {events} events", err=True)
-
-
-def _line(difference: Difference) -> str:
+def difference_line(difference: Difference) -> str:
+    """One field in which a family is not what its events say; personal values are not told."""
     if difference.column == "family_id":
         what = "has no row" if difference.live is None else "has a row and no events"
         return f"{difference.family_id}: {what}"

@@ -5,7 +5,7 @@ Bookkeeping, which no event rebuilds, is kept where the row exists and left out 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -89,12 +89,27 @@ async def count_families(connection: AsyncConnection[Any]) -> int:
 async def compared(connection: AsyncConnection[Any], *, after: UUID, until: UUID) -> Step:
     """Events and rows of one snapshot agree: a batch writes both in one transaction."""
     bounds = {"after": after, "until": until}
-    cursor = await connection.execute(sql(_PACKAGE, "rows_between"), bounds)
-    live = {row[0]: family_of_row(row) for row in await cursor.fetchall()}
+    live = await live_rows(connection, bounds)
     rebuilt, events = await _fold_between(connection, bounds)
-    families = sorted(live.keys() | rebuilt.keys())
-    differences = [one for each in families for one in _compare(each, live.get(each), rebuilt.get(each))]
-    return Step(families=len(families), events=events, differences=tuple(differences))
+    return Step(
+        families=len(live.keys() | rebuilt.keys()),
+        events=events,
+        differences=tuple(differences(live, rebuilt)),
+    )
+
+
+async def live_rows(connection: AsyncConnection[Any], bounds: dict[str, UUID]) -> dict[UUID, StoredFamily]:
+    """The families of the view above `after` and up to `until`."""
+    cursor = await connection.execute(sql(_PACKAGE, "rows_between"), bounds)
+    return {row[0]: family_of_row(row) for row in await cursor.fetchall()}
+
+
+def differences(
+    live: Mapping[UUID, StoredFamily], rebuilt: Mapping[UUID, StoredFamily]
+) -> Iterator[Difference]:
+    """Where families are not what their events say, by their ids."""
+    for family_id in sorted(live.keys() | rebuilt.keys()):
+        yield from _compare(family_id, live.get(family_id), rebuilt.get(family_id))
 
 
 async def _mend(connection: AsyncConnection[Any], family_id: UUID) -> None:

@@ -1,0 +1,201 @@
+"""Verifying the whole ledger: what is signed, the log, and every stream; on all cores, and in parts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from multiprocessing import get_context
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from api.database import unhurried_connection
+from ledger.checkpoint import CheckpointBody, CheckpointError
+from ledger.checkpoints import latest_checkpoint
+from ledger.key_ring import KeyState
+from ledger.key_store import KeyKind, list_keys
+from ledger.log_key_ring import open_checkpoint, verifier_of
+from ledger.signed_note import NoteError
+from ledger.signing_algorithm import verification_key
+from ledger.sql_files import sql
+from ledger.tree_verification import Problem, beyond, verify_tree
+from projections.active_tokens.verification import Streams, Verified, verify_streams
+
+_FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
+_EVENTS_A_PART = 25_000
+_STREAMS_A_PART = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """What the log is held to."""
+
+    size: int
+    """Of the log when verifying began."""
+    note: str
+    """The checkpoint of the database; empty: there is none."""
+    roots: Mapping[int, bytes]
+    """Signed, by their sizes."""
+    problems: tuple[Problem, ...]
+    unsigned: str | None
+    """Why the database's own checkpoint vouches for nothing; None: it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Since the last one."""
+
+    leaves: int = 0
+    part: int | None = None
+    """Of the streams, that was verified."""
+    verified: Verified | None = None
+    problems: tuple[Problem, ...] = ()
+    roots: tuple[tuple[int, bool], ...] = ()
+    """Sizes with a signed root, and whether it came out."""
+
+
+async def read_signed(connection: AsyncConnection[Any], notes: Mapping[str, str]) -> Signed:
+    """The database's checkpoint, and others that were kept, by where they are from.
+
+    A checkpoint that none of the log's keys signed is a problem, and so is one that covers more than the log.
+    """
+    keys = [one for one in await list_keys(connection) if one.kind is KeyKind.LOG]
+    known = [verification_key(one.public_jwk or {}) for one in keys if one.state is not KeyState.REVOKED]
+    own = await latest_checkpoint(connection)
+    if own is None:
+        return Signed(size=0, note="", roots={}, problems=(), unsigned=None)
+    verifiers = tuple(verifier_of(one, own.origin) for one in known)
+    roots: dict[int, bytes] = {}
+    problems: list[Problem] = []
+    unsigned = None
+    try:
+        body = open_checkpoint(own.note, verifiers)
+        if (body.size, body.root) != (own.size, own.root):
+            what = "the checkpoint of the database is not of its log"
+            problems.append(Problem(index=min(body.size, own.size), what=what))
+        roots[body.size] = body.root
+    except (NoteError, CheckpointError) as error:
+        unsigned = f"the checkpoint of the database: {error}"
+    for where, note in notes.items():
+        try:
+            body = open_checkpoint(note, verifiers)
+        except (NoteError, CheckpointError) as error:
+            problems.append(Problem(index=0, what=f"the checkpoint of {where}: {error}"))
+            continue
+        problems += _kept(roots, body, where, size=own.size)
+    return Signed(size=own.size, note=own.note, roots=roots, problems=tuple(problems), unsigned=unsigned)
+
+
+def _kept(roots: dict[int, bytes], body: CheckpointBody, where: str, *, size: int) -> list[Problem]:
+    """Add what a kept checkpoint vouches for."""
+    if body.size > size:
+        what = f"the checkpoint of {where} covers {body.size} events, the log has {size}"
+        return [Problem(index=size, what=what)]
+    if roots.setdefault(body.size, body.root) != body.root:
+        what = f"the checkpoint of {where} and the one of the database differ on {body.size} events"
+        return [Problem(index=0, what=what)]
+    return []
+
+
+async def parts_of(connection: AsyncConnection[Any], size: int, *, first: int = 0) -> list[Streams]:
+    """All streams, or those with something from a place in the log on, in parts for one worker each."""
+    if first == 0:
+        indexes = list(range(_EVENTS_A_PART, size, _EVENTS_A_PART))
+        cursor = await connection.execute(sql("ledger", "streams_at"), {"indexes": indexes})
+        bounds = [_FIRST, *(row[0] for row in await cursor.fetchall()), _LAST]
+        return [Streams(after=after, until=until) for after, until in pairwise(bounds)]
+    cursor = await connection.execute(sql("ledger", "streams_since"), {"first": first})
+    ids = [row[0] for row in await cursor.fetchall()]
+    return [_some(ids[start : start + _STREAMS_A_PART]) for start in range(0, len(ids), _STREAMS_A_PART)]
+
+
+def _some(ids: Sequence[UUID]) -> Streams:
+    return Streams(after=UUID(int=ids[0].int - 1), until=ids[-1], ids=tuple(ids))
+
+
+async def verify(
+    url: str, signed: Signed, parts: Mapping[int, Streams], *, first: int = 0, workers: int | None = None
+) -> AsyncIterator[Progress]:
+    """Verify the tree here and the parts of the streams in worker processes; what is done is told as it is.
+
+    What does not say where comes last, and only if no problem of a leaf explains it: a root that did not come
+    out and a checkpoint that none of the log's keys signed are of the first leaf that no root vouches for.
+
+    Raises:
+        DatabaseError: the database does not answer.
+        psycopg.Error: it stopped answering.
+    """
+    roots: dict[int, bool] = {}
+    located: list[int] = [one.index for one in signed.problems]
+    vague: list[Problem] = []
+    async for step in _verify(url, signed, parts, first=first, workers=workers or os.cpu_count() or 1):
+        roots |= dict(step.roots)
+        located += [one.index for one in step.problems if one.last is None]
+        vague += [one for one in step.problems if one.last is not None]
+        yield replace(step, problems=tuple(one for one in step.problems if one.last is None))
+    good = max((size for size, came_out in roots.items() if came_out), default=0)
+    for size, came_out in roots.items():
+        if not came_out:
+            what = f"the root of the first {size} leaves is not the one that was signed"
+            vague.append(Problem(index=good, what=what, last=size - 1))
+    if signed.unsigned is not None:
+        vague.append(Problem(index=good, what=signed.unsigned, last=signed.size))
+    located.sort()
+    unexplained = [one for one in vague if not _any_between(located, one.index, one.last or 0)]
+    yield Progress(problems=tuple(unexplained))
+
+
+def _any_between(located: Sequence[int], first: int, last: int) -> bool:
+    place = bisect_left(located, first)
+    return place < len(located) and located[place] <= last
+
+
+async def _verify(
+    url: str, signed: Signed, parts: Mapping[int, Streams], *, first: int, workers: int
+) -> AsyncIterator[Progress]:
+    async for step in _verify_log(url, signed, first=first):
+        yield step
+    if len(parts) <= 1:  # a process would take longer to start than it works
+        for number, part in parts.items():
+            verified = await _verify_here(url, part, signed.size)
+            yield Progress(part=number, verified=verified, problems=verified.problems)
+        return
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = {
+            loop.run_in_executor(pool, _verify_part, url, part, signed.size): number
+            for number, part in parts.items()
+        }
+        try:
+            while waiting:
+                done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for one in done:
+                    number, verified = waiting.pop(one), one.result()
+                    yield Progress(part=number, verified=verified, problems=verified.problems)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _verify_log(url: str, signed: Signed, *, first: int) -> AsyncIterator[Progress]:
+    async with unhurried_connection(url) as connection:
+        if signed.size > first:
+            async for step in verify_tree(connection, signed.roots, size=signed.size, first=first):
+                yield Progress(leaves=step.leaves, problems=step.problems, roots=step.roots)
+        more = await beyond(connection)
+    if more is not None:
+        yield Progress(problems=(more,))
+
+
+def _verify_part(url: str, part: Streams, size: int) -> Verified:
+    return asyncio.run(_verify_here(url, part, size))
+
+
+async def _verify_here(url: str, part: Streams, size: int) -> Verified:
+    async with unhurried_connection(url) as connection:
+        return await verify_streams(connection, part, size=size)

@@ -1,0 +1,8 @@
+-- Leaves of the log that follow one another.
+-- Parameters: first and until bigint (exclusive).
+-- A row is a leaf, in order; an index without a row is missing.
+SELECT leaf_index, leaf_hash
+FROM log
+WHERE leaf_index >= %(first)s
+  AND leaf_index < %(until)s
+ORDER BY leaf_index

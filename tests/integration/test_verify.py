@@ -1,0 +1,222 @@
+"""Verify: a ledger as it was made is verified; each act against it is found, with the right first leaf."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection, sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from api.database import unhurried_connection
+from api.leader_connection import leader_connection
+from api.verification import parts_of, read_signed, verify
+from ledger import key_store
+from ledger.answers import Granted
+from ledger.commands import Rename
+from ledger.key_sealing import SecretKey
+from ledger.log_key_ring import LogKeyRing
+from ledger.signing_algorithm import SigningAlgorithm
+from ledger.tree_verification import Problem
+from projections.active_tokens.verification import Streams
+from tests.ledger_harness import Harness, harness
+from tests.sealing import sealed_all, sealer_of
+from tests.tampering import ACTS, Act, Tampering
+
+TAMPERINGS = int(os.environ.get("TAMPERINGS", "1000"))
+SECRET = SecretKey(values=(b"s" * 32,))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A ledger with sessions of every fate, sealed in several ticks."""
+
+    database_url: str
+    keys: LogKeyRing
+    notes: tuple[tuple[int, str], ...]
+    """Every checkpoint by its size."""
+    outside: str
+    """The one that was kept outside the database."""
+
+
+async def grown(ledger: Harness, chance: random.Random, sessions: int) -> None:
+    for number in range(sessions):
+        ledger.elapsed += timedelta(seconds=1)
+        answer = (await ledger.issue(f"user {number % 7}")).answer
+        assert isinstance(answer, Granted)
+        token = first = answer.token
+        for _ in range(chance.randrange(6)):
+            ledger.elapsed += timedelta(seconds=30)
+            refreshed = (await ledger.refresh(token)).answer
+            assert isinstance(refreshed, Granted)
+            token = refreshed.token
+        match number % 4:
+            case 0:
+                await ledger.logout(token)
+            case 1:
+                ledger.elapsed += timedelta(seconds=30)
+                await ledger.refresh(first)
+            case 2:
+                await ledger.submit(Rename(family_id=token.family_id))
+            case _:
+                pass
+
+
+@pytest.fixture
+async def made(database_url: str, tmp_path: Path) -> Made:
+    file = tmp_path / "checkpoint"
+    chance = random.Random(7)  # noqa: S311 - the same ledger each time
+    notes: dict[int, str] = {}
+    async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await key_store.ensure(connection, SECRET, algorithm=SigningAlgorithm.EDDSA, now=datetime.now(UTC))
+        keys = (await key_store.load(connection, SECRET)).log
+    sealer = sealer_of(database_url, keys, file=file)
+    async with harness(database_url) as ledger, leader_connection(database_url) as connection:
+        for sessions in (20, 30, 40, 9):
+            await grown(ledger, chance, sessions)
+            await sealed_all(sealer, connection)
+            note = file.read_text()
+            notes[keys.open(note, "ledger.example.com/log").size] = note
+    assert max(notes) > 300
+    return Made(database_url, keys, tuple(notes.items()), file.read_text())
+
+
+async def problems_of(
+    database_url: str, *notes: str, first: int = 0, workers: int | None = None, size: int | None = None
+) -> tuple[list[Problem], int]:
+    """What verify finds, and in how many fields the view differs."""
+    async with unhurried_connection(database_url) as connection:
+        signed = await read_signed(connection, {f"file {number}": one for number, one in enumerate(notes)})
+        parts = await parts_of(connection, signed.size, first=first)
+    problems, differing = list(signed.problems), 0
+    if workers is not None:
+        parts = halved(parts)
+    async for step in verify(database_url, signed, dict(enumerate(parts)), first=first, workers=workers):
+        problems += step.problems
+        differing += 0 if step.verified is None else len(step.verified.differences)
+    return sorted(problems), differing
+
+
+def halved(parts: list[Streams]) -> list[Streams]:
+    (whole,) = parts
+    middle = UUID(int=(0x019 << 116) + (1 << 115))
+    return [
+        Streams(after=whole.after, until=middle),
+        Streams(after=middle, until=whole.until),
+    ]
+
+
+async def test_a_ledger_as_it_was_made_is_verified(made: Made) -> None:
+    every = [note for _, note in made.notes]
+    assert await problems_of(made.database_url, *every) == ([], 0)
+    assert await problems_of(made.database_url, *every, workers=2) == ([], 0)
+    for first in (1, 255, 256, 300):
+        assert await problems_of(made.database_url, *every, first=first) == ([], 0)
+
+
+async def test_events_that_are_not_sealed_yet_are_verified_as_well(made: Made) -> None:
+    async with harness(made.database_url) as ledger:
+        ledger.elapsed += timedelta(days=1)
+        await ledger.issue("late")
+    assert await problems_of(made.database_url) == ([], 0)
+
+
+async def test_a_view_that_was_changed_is_told_and_blames_no_event(made: Made) -> None:
+    with psycopg.connect(made.database_url, autocommit=True) as owner:
+        owner.execute("UPDATE active_tokens SET generation = generation + 1 WHERE subject = 'user 1'")
+    problems, differing = await problems_of(made.database_url)
+    assert problems == []
+    assert differing == len_of(made.database_url, "user 1")
+
+
+def len_of(database_url: str, subject: str) -> int:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM active_tokens WHERE subject = %s", (subject,)
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@contextmanager
+def a_copy(database_url: str) -> Iterator[str]:
+    """Of the whole database, for one act."""
+    name, source = f"token_ledger_test_{uuid4().hex}", str(conninfo_to_dict(database_url)["dbname"])
+    with psycopg.connect(make_conninfo(database_url, dbname="postgres"), autocommit=True) as maintenance:
+        copied = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        maintenance.execute(copied.format(sql.Identifier(name), sql.Identifier(source)))
+        yield make_conninfo(database_url, dbname=name)
+        maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def unguarded(made: Made) -> Made:
+    """Without the triggers that refuse changes, as an owner can make it."""
+    with psycopg.connect(made.database_url) as owner:
+        for (table,) in owner.execute(
+            "SELECT DISTINCT tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0"
+        ).fetchall():
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
+        owner.execute("CREATE TABLE log_swap (LIKE log)")
+        owner.execute("ALTER TABLE events DROP CONSTRAINT chained_from_the_first")
+    return made
+
+
+async def tampered(made: Made, act: Act, seed: str) -> None:
+    size = max(size for size, _ in made.notes)
+    with a_copy(made.database_url) as database_url:
+        with psycopg.connect(database_url) as owner:
+            chance = random.Random(seed)  # noqa: S311 - told when the test fails
+            expected = act(Tampering(owner, chance, size, size, made.notes))
+        problems, differing = await problems_of(database_url, *(note for _, note in made.notes))
+        assert problems, (act.__name__, seed, differing)
+        right = (
+            problems[0].index in expected if isinstance(expected, range) else problems[0].index == expected
+        )
+        assert right, (act.__name__, seed, expected, problems[:3])
+
+
+@pytest.mark.parametrize("act", dict.fromkeys(ACTS), ids=lambda act: act.__name__)
+async def test_each_act_is_found_with_the_right_first_leaf(unguarded: Made, act: Act) -> None:
+    await tampered(unguarded, act, f"{act.__name__} {random.randrange(2**32)}")  # noqa: S311
+
+
+@pytest.mark.proof
+async def test_a_thousand_random_acts_are_found_with_the_right_first_leaf(unguarded: Made) -> None:
+    run = random.randrange(2**32)  # noqa: S311 - told when the test fails
+    for number in range(TAMPERINGS):
+        chance = random.Random(f"{run} {number}")  # noqa: S311 - as above
+        await tampered(unguarded, chance.choice(ACTS), f"{run} {number}")
+
+
+async def test_only_the_checkpoint_outside_tells_of_a_restored_older_state(unguarded: Made) -> None:
+    size, note = unguarded.notes[0]
+    with a_copy(unguarded.database_url) as database_url:
+        with psycopg.connect(database_url) as owner:
+            owner.execute(
+                "DELETE FROM events USING log WHERE log.stream_id = events.stream_id"
+                " AND log.version = events.version AND leaf_index >= %s",
+                (size,),
+            )
+            owner.execute("DELETE FROM log WHERE leaf_index >= %s", (size,))
+            owner.execute(
+                "DELETE FROM personal_data AS p WHERE NOT EXISTS (SELECT FROM events AS e"
+                " WHERE e.stream_id = p.stream_id AND e.version = p.version)"
+            )
+            owner.execute("DELETE FROM tiles")
+            owner.execute(
+                "UPDATE log_state SET next_index = %s, note = %s, root_hash = %s",
+                (size, note, unguarded.keys.open(note, "ledger.example.com/log").root),
+            )
+        assert (await problems_of(database_url))[0] == []
+        (problem,) = (await problems_of(database_url, unguarded.outside))[0]
+        assert problem.index == size
+        assert "covers" in problem.what
