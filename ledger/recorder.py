@@ -34,6 +34,7 @@ from ledger.personal_data import NOTHING_PERSONAL, SALT_LENGTH, PersonalData, Sa
 from ledger.sql_files import sql
 from ledger.stored_family import FamilyPersonalData, StoredFamily, StreamHead
 
+_SUBJECT = "subject:"
 _COLUMNS: Mapping[str, Column] = {
     "stream_id": uuids,
     "version": integers,
@@ -230,6 +231,13 @@ def _personal_data_of(event: FamilyEvent, data: PersonalData) -> PersonalData:
             return PersonalData(address=data.address, user_agent=data.user_agent)
 
 
+def acting_subject(actor: str | None) -> str | None:
+    """The subject that an actor is; None: a client, the operator or the system."""
+    if actor is None or not actor.startswith(_SUBJECT):
+        return None
+    return actor.removeprefix(_SUBJECT)
+
+
 def _actor(event: FamilyEvent, actor: str | None, subject: str) -> str:
     """What the ledger found out or ended by itself was done by the system, not by whoever asked."""
     match event:
@@ -246,4 +254,4 @@ def _actor(event: FamilyEvent, actor: str | None, subject: str) -> str:
         ):
             return "system"
         case _:
-            return actor or f"subject:{subject}"
+            return actor or f"{_SUBJECT}{subject}"

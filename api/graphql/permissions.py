@@ -8,6 +8,7 @@ PUBLIC = frozenset({"login", "refresh", "logout", "__typename", "__schema", "__t
 """Need no access token, and ignore one. All others need one."""
 ADMIN = "sessions:admin"
 AUDIT = "audit:read"
+ERASE = "subjects:erase"
 SCOPES = {
     "subject": AUDIT,
     "issueSession": "sessions:issue",
@@ -15,6 +16,8 @@ SCOPES = {
     "suspendSubject": ADMIN,
     "reactivateSubject": ADMIN,
     "setNotBefore": ADMIN,
+    "eraseSubject": ERASE,
+    "setLegalHold": ERASE,
 }
 """Of the fields that need more than an access token."""
 
