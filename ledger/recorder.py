@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from ledger.binary_array import Column, byte_strings, integers, smallints, texts, timestamps, uuids
 from ledger.bookkeeping import Bookkeeping
-from ledger.event_codec import SCHEMA_VERSION, encode_payload, event_type
+from ledger.event_codec import encode_payload, event_type, schema_version_of
 from ledger.events import (
     Event,
     FamilyEvent,
@@ -161,13 +161,14 @@ def event_row(
 ) -> dict[str, Any]:
     """An event as `append` takes it, its leaf hash with it; `previous` as in `ledger.leaf.leaf_bytes`."""
     type_name = event_type(event)
+    schema_version = schema_version_of(type_name)
     payload = encode_payload(event)
     committed = None if personal is None else personal.commitment
     leaf = leaf_bytes(
         stream_id=stream_id,
         version=version,
         type_name=type_name,
-        schema_version=SCHEMA_VERSION,
+        schema_version=schema_version,
         occurred_at=occurred_at,
         actor=actor,
         client_id=client_id,
@@ -181,7 +182,7 @@ def event_row(
         "stream_id": stream_id,
         "version": version,
         "type": type_name,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": schema_version,
         "occurred_at": occurred_at,
         "actor": actor,
         "client_id": client_id,
