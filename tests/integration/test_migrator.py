@@ -24,6 +24,8 @@ RELEASED = [
     "f6594a725c515137",
     "2c890ba8f981fac3",
     "b3564334a521435d",
+    "1cbbf058b5fbd67d",
+    "8b06785019d3a0f9",
 ]
 """How the checksums of the packaged migrations begin. A line is added with a file and never changed:
 databases that have applied it would be refused."""
