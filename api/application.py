@@ -47,6 +47,7 @@ from ledger import sealer
 from ledger.administration import Administration
 from ledger.checkpoint_file import CheckpointFile
 from ledger.client_tokens import ClientTokens
+from ledger.erasure import Erasure
 from ledger.gcra import Rate
 from ledger.group_commit import GroupCommit, UnavailableError
 from ledger.key_sealing import SecretKey
@@ -57,6 +58,7 @@ from ledger.sessions import Sessions
 from ledger.sweeper import Pace, Sweeper
 from ledger.uuid7 import uuid7
 from projections.active_tokens.due import DueFamilies
+from projections.active_tokens.erasing import ErasableTokens
 from projections.active_tokens.sessions import unended_of
 from projections.active_tokens.view import ActiveTokens
 
@@ -213,6 +215,12 @@ class Application:
             administration=administration,
             bulk=BulkRevocation(
                 sessions=sessions, administration=administration, pool=self._reading, now=around.now
+            ),
+            erasure=Erasure(
+                sessions=sessions,
+                administration=administration,
+                families=ErasableTokens(),
+                pool=self._committing,
             ),
             verifier=AssertionVerifier(issuers_of(settings), now=around.now),
             pool=self._reading,

@@ -76,6 +76,7 @@ class BulkRevocation:
                 f"{found.matched} sessions match, more than `expectAtMost`: none was ended."
             )
         revoked = 0
+        subjects = set() if wanted.subject is None else {wanted.subject}
         before: UUID | None = None
         in_time = True
         while revoked < LARGEST_STEP and in_time:
@@ -90,6 +91,7 @@ class BulkRevocation:
             if not page:
                 break
             before = page[-1].family_id
+            subjects |= {one.subject for one in page}
             for start in range(0, len(page), _AT_ONCE):
                 ended = await asyncio.gather(
                     *(
@@ -107,6 +109,7 @@ class BulkRevocation:
         await self.administration.record_bulk_revocation(
             BulkRevocationExecuted(filter=public, matched=found.matched, revoked=revoked),
             replace(act, personal_data=replace(act.personal_data, reason=reason, filter=personal or None)),
+            about=subjects,
         )
         return replace(found, revoked=revoked)
 

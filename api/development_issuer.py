@@ -15,7 +15,7 @@ from ledger.canonical import Json
 from ledger.key_sealing import SecretKey
 
 LIFETIME = timedelta(minutes=5)
-DEVELOPMENT_SCOPES = frozenset({"audit:read", "sessions:admin", "sessions:issue"})
+DEVELOPMENT_SCOPES = frozenset({"audit:read", "sessions:admin", "sessions:issue", "subjects:erase"})
 """That its assertions may grant in development."""
 
 _ALGORITHM = "EdDSA"

@@ -17,10 +17,11 @@ from ledger.bookkeeping import Bookkeeping
 from ledger.commands import Command, Issue, Revoke, family_of
 from ledger.decider import Context, Decision, Evidence, EvidenceWanted, decide
 from ledger.event_codec import decode_payload
-from ledger.events import ForgeryDetected, RevocationReason, TokenRotated
+from ledger.events import ForgeryDetected, RevocationReason, TokenIssued, TokenRotated
 from ledger.family import ActiveFamily, last_active
+from ledger.personal_data import NOTHING_PERSONAL
 from ledger.policy import Client, Policy, SubjectStatus
-from ledger.recorder import Recorder, Request
+from ledger.recorder import Recorder, Request, acting_subject
 from ledger.sql_files import sql
 from ledger.stored_family import StoredFamily
 from ledger.stores import BatchContext, FamilyView, Pending
@@ -102,12 +103,15 @@ class Batch:
             await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             assertions = await self._use_assertions(connection)
             opened = [one.command for one in self.submissions if isinstance(one.command, Issue)]
+            acting = {one for one in map(_acting_on_others, self.submissions) if one is not None}
             family_ids = sorted({family_of(one.command) for one in self.submissions})
+            if acting:
+                await connection.execute(sql("ledger", "hold_off_erasures"))
             locked = await self._lock(connection, family_ids, opened)
             pending = await self.view.read_context(
                 connection,
                 family_ids=family_ids,
-                subjects=sorted({one.subject for one in opened}),
+                subjects=sorted({one.subject for one in opened} | acting),
                 client_ids=sorted({one.client_id for one in opened}),
             )
             unused = set() if assertions is None else {tuple(row) for row in await assertions.fetchall()}
@@ -205,13 +209,11 @@ class Batch:
         if any(isinstance(event, ForgeryDetected) for event in decision.events):
             self.forgeries.recorded(now)
         if decision.events or (stored is not None and decision.bookkeeping is not stored.bookkeeping):
+            request = submission.request
+            if SubjectStatus.ERASED in (status, _status_of_actor(submission, context)):
+                request = replace(request, personal_data=NOTHING_PERSONAL)
             recorded = self.recorder.record(
-                stored,
-                family_id,
-                decision.events,
-                decision.bookkeeping,
-                request=submission.request,
-                now=now,
+                stored, family_id, decision.events, decision.bookkeeping, request=request, now=now
             )
             if recorded is not None:
                 families[family_id] = stored = recorded
@@ -232,12 +234,13 @@ class Batch:
         rows = [*await cursor.fetchall(), *self._not_appended_yet(family_id, wanted.generation)]
         if len(rows) < 2:
             return None
-        (_, _, _, recorded), (type_name, schema_version, replaced_at, payload) = rows
-        rotated = decode_payload(type_name, schema_version, payload)
-        if not isinstance(rotated, TokenRotated):
+        (type_name, schema_version, _, payload), (next_type, next_version, replaced_at, next_payload) = rows
+        recorded = decode_payload(type_name, schema_version, payload)
+        rotated = decode_payload(next_type, next_version, next_payload)
+        if not isinstance(recorded, TokenIssued | TokenRotated) or not isinstance(rotated, TokenRotated):
             return None
         return Evidence(
-            secret_hash=bytes.fromhex(orjson.loads(recorded)["secret_hash"]),
+            secret_hash=recorded.secret_hash,
             replaced_at=replaced_at,
             grace_ends_at=rotated.grace_ends_at,
             lost_response_ends_at=rotated.lost_response_ends_at,
@@ -286,6 +289,18 @@ def _whose(command: Command, stored: StoredFamily | None) -> tuple[str, str]:
         return "", ""
     family = last_active(stored.family)
     return family.subject, family.client_id
+
+
+def _acting_on_others(submission: Submission) -> str | None:
+    """The subject who ends a session by a decision of its own, from where it is recorded beside the event."""
+    if not isinstance(submission.command, Revoke):
+        return None
+    return acting_subject(submission.request.actor)
+
+
+def _status_of_actor(submission: Submission, context: BatchContext) -> SubjectStatus | None:
+    acting = _acting_on_others(submission)
+    return None if acting is None or acting not in context.subjects else context.subjects[acting][0]
 
 
 def _siblings(

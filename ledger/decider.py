@@ -142,7 +142,7 @@ def _decide(
 def _issue(family: Family | None, command: Issue, context: Context) -> Decision:
     if family is not None:
         raise ValueError(f"the family {command.family_id} exists: its id was not minted for this command")
-    if context.subject_status is SubjectStatus.SUSPENDED:
+    if context.subject_status is not SubjectStatus.ACTIVE:
         return Decision(answer=Refused(code=RefusalCode.SUBJECT_INACTIVE), bookkeeping=Bookkeeping())
     makes_room = _room_for_one(context)
     if makes_room is None:
@@ -206,7 +206,7 @@ def _refresh(
             events=ended.events,
             bookkeeping=ended.bookkeeping,
         )
-    if context.subject_status is SubjectStatus.SUSPENDED:  # row 7
+    if context.subject_status is not SubjectStatus.ACTIVE:  # row 7
         return _refuse_on_record(
             book, now, code=RefusalCode.SUBJECT_INACTIVE, reason=RefusalReason.SUBJECT_INACTIVE
         )

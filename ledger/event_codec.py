@@ -18,9 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from ledger.canonical import Json, canonical_json, timestamp
 from ledger.events import Event
-
-SCHEMA_VERSION = 1
-"""Of every type so far."""
+from ledger.upcasting import UPCASTING, UnknownVersionError, Upcasting
 
 _CLASSES: dict[str, type[Any]] = {
     one.__name__: one for member in get_args(Event) for one in (get_args(member) or (member,))
@@ -36,6 +34,11 @@ def event_type(event: Event) -> str:
     return type(event).__name__
 
 
+def schema_version_of(type_name: str) -> int:
+    """The version in which events of a type are written."""
+    return UPCASTING.current(type_name)
+
+
 def encode_payload(event: Event) -> str:
     """The canonical JSON of an event's fields."""
     payload: dict[str, Json] = {}
@@ -46,18 +49,29 @@ def encode_payload(event: Event) -> str:
     return canonical_json(payload).decode()
 
 
-def decode_payload(type_name: str, schema_version: int, payload: str) -> Event:
-    """The event that was encoded.
+def decode_payload(
+    type_name: str, schema_version: int, payload: str, *, upcasting: Upcasting = UPCASTING
+) -> Event:
+    """The event that was encoded, in whatever version of its type.
 
     Raises:
         UnknownEventError: no such type or schema version, or fields that the type does not have.
     """
-    if type_name not in _CLASSES or schema_version != SCHEMA_VERSION:
-        raise UnknownEventError(f"no event {type_name!r} of schema version {schema_version} is known")
+    if type_name not in _CLASSES:
+        raise UnknownEventError(
+            f"no event {type_name!r} of schema version {schema_version} is known: this program is older than "
+            "the data, or the event is damaged"
+        )
     try:
-        event: Event = _adapter(type_name).validate_python(orjson.loads(payload))
+        given = upcasting.upcast(type_name, schema_version, orjson.loads(payload))
+    except UnknownVersionError as error:
+        raise UnknownEventError(str(error)) from None
     except orjson.JSONDecodeError:
         raise UnknownEventError(f"the payload of a {type_name} is not JSON") from None
+    except (LookupError, TypeError, AttributeError):  # an upcaster found something else than it knows
+        raise UnknownEventError(f"the payload of a {type_name} is damaged") from None
+    try:
+        event: Event = _adapter(type_name).validate_python(given)
     except ValidationError as error:
         where = ", ".join(".".join(map(str, one["loc"])) for one in error.errors(include_input=False))
         raise UnknownEventError(f"the payload of a {type_name} is damaged at {where}") from None

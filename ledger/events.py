@@ -68,6 +68,8 @@ class RevocationReason(StrEnum):
     LIMIT = "limit"
     """By a login that found the subject with as many sessions as the client allows."""
     NOT_BEFORE = "not_before"
+    ERASURE = "erasure"
+    """Its subject was erased."""
 
 
 class ExpiryKind(StrEnum):
@@ -201,6 +203,27 @@ class SubjectReactivated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectErased:
+    """An administrative act: nothing personal of the subject is kept any more, and it never comes back."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegalHoldSet:
+    """An administrative act: nothing of the subject may be erased until the hold is released."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegalHoldReleased:
+    """An administrative act: what is of the subject may be erased again."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotBeforeSet:
     """An administrative act: families opened before it are refused; of a subject, a client, or everyone."""
 
@@ -273,6 +296,9 @@ FamilyEvent = (
 AdministrativeEvent = (
     SubjectSuspended
     | SubjectReactivated
+    | SubjectErased
+    | LegalHoldSet
+    | LegalHoldReleased
     | NotBeforeSet
     | BulkRevocationExecuted
     | SigningKeyRotated

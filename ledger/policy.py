@@ -16,6 +16,8 @@ class SubjectStatus(StrEnum):
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    ERASED = "erased"
+    """For good; nothing personal of it is recorded any more."""
 
 
 class WhenFull(StrEnum):

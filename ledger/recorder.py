@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from ledger.binary_array import Column, byte_strings, integers, smallints, texts, timestamps, uuids
 from ledger.bookkeeping import Bookkeeping
-from ledger.event_codec import SCHEMA_VERSION, encode_payload, event_type
+from ledger.event_codec import encode_payload, event_type, schema_version_of
 from ledger.events import (
     Event,
     FamilyEvent,
@@ -34,6 +34,7 @@ from ledger.personal_data import NOTHING_PERSONAL, SALT_LENGTH, PersonalData, Sa
 from ledger.sql_files import sql
 from ledger.stored_family import FamilyPersonalData, StoredFamily, StreamHead
 
+_SUBJECT = "subject:"
 _COLUMNS: Mapping[str, Column] = {
     "stream_id": uuids,
     "version": integers,
@@ -160,13 +161,14 @@ def event_row(
 ) -> dict[str, Any]:
     """An event as `append` takes it, its leaf hash with it; `previous` as in `ledger.leaf.leaf_bytes`."""
     type_name = event_type(event)
+    schema_version = schema_version_of(type_name)
     payload = encode_payload(event)
     committed = None if personal is None else personal.commitment
     leaf = leaf_bytes(
         stream_id=stream_id,
         version=version,
         type_name=type_name,
-        schema_version=SCHEMA_VERSION,
+        schema_version=schema_version,
         occurred_at=occurred_at,
         actor=actor,
         client_id=client_id,
@@ -180,7 +182,7 @@ def event_row(
         "stream_id": stream_id,
         "version": version,
         "type": type_name,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": schema_version,
         "occurred_at": occurred_at,
         "actor": actor,
         "client_id": client_id,
@@ -230,6 +232,13 @@ def _personal_data_of(event: FamilyEvent, data: PersonalData) -> PersonalData:
             return PersonalData(address=data.address, user_agent=data.user_agent)
 
 
+def acting_subject(actor: str | None) -> str | None:
+    """The subject that an actor is; None: a client, the operator or the system."""
+    if actor is None or not actor.startswith(_SUBJECT):
+        return None
+    return actor.removeprefix(_SUBJECT)
+
+
 def _actor(event: FamilyEvent, actor: str | None, subject: str) -> str:
     """What the ledger found out or ended by itself was done by the system, not by whoever asked."""
     match event:
@@ -246,4 +255,4 @@ def _actor(event: FamilyEvent, actor: str | None, subject: str) -> str:
         ):
             return "system"
         case _:
-            return actor or f"subject:{subject}"
+            return actor or f"{_SUBJECT}{subject}"

@@ -196,7 +196,9 @@ class Sessions:
                     return 1
                 case Ended(may_end_others=True) if committed.stored is not None:
                     subject = last_active(committed.stored.family).subject
-                    ended = await self._end_others(subject, token.family_id, caller)
+                    ended = await self._end_all(
+                        subject, RevocationReason.SUBJECT, _request(caller), but=token.family_id
+                    )
                 case _:
                     return 0
         if scope is LogoutScope.OTHERS:
@@ -212,11 +214,11 @@ class Sessions:
         Raises:
             UnavailableError: not now; what has been ended stays ended.
         """
-        ended = 0
+        ended, request = 0, _request(caller)
         if scope is not LogoutScope.THIS:
-            ended = await self._end_others(subject, session_id, caller)
+            ended = await self._end_all(subject, RevocationReason.SUBJECT, request, but=session_id)
         if scope is not LogoutScope.OTHERS:
-            ended += await self._end(session_id, RevocationReason.LOGOUT, caller)
+            ended += await self._end(session_id, RevocationReason.LOGOUT, request)
         return ended
 
     async def revoke(
@@ -234,10 +236,19 @@ class Sessions:
             UnavailableError: not now; what has been ended stays ended.
         """
         request = _request(caller, actor=actor, reason=text)
-        committed = await self._commit.submit(
-            Submission(command=Revoke(family_id=session_id, reason=reason), request=request)
-        )
-        return _count(committed) == 1
+        return await self._end(session_id, reason, request) == 1
+
+    async def end_all(
+        self, subject: str, caller: Caller, *, reason: RevocationReason, actor: str, causation: str | None
+    ) -> int:
+        """End every session of a subject by decision, until there is none left; the number of those ended.
+
+        `actor` and `causation` as in `ledger.recorder.Request`.
+
+        Raises:
+            UnavailableError: not now; what has been ended stays ended.
+        """
+        return await self._end_all(subject, reason, _request(caller, actor=actor, causation=causation))
 
     async def rename(self, session_id: UUID, label: str, caller: Caller, *, actor: str | None = None) -> bool:
         """Give the device of a session another label; False: it has ended, or is unknown.
@@ -253,21 +264,20 @@ class Sessions:
         )
         return isinstance(committed.answer, Renamed) and committed.answer.renamed
 
-    async def _end_others(self, subject: str, own: UUID, caller: Caller) -> int:
-        """End what the subject has besides its own session, until there is nothing left."""
+    async def _end_all(
+        self, subject: str, reason: RevocationReason, request: Request, *, but: UUID | None = None
+    ) -> int:
+        """End what the subject has, until there is nothing left but the one session."""
         ended = 0
         while True:
-            found = [one for one in await self._families_of(subject, _ENDED_AT_ONCE + 1) if one != own]
+            found = [one for one in await self._families_of(subject, _ENDED_AT_ONCE + 1) if one != but]
             if not found:
                 return ended
-            counts = await asyncio.gather(
-                *(self._end(one, RevocationReason.SUBJECT, caller) for one in found)
-            )
-            ended += sum(counts)
+            ended += sum(await asyncio.gather(*(self._end(one, reason, request) for one in found)))
 
-    async def _end(self, family_id: UUID, reason: RevocationReason, caller: Caller) -> int:
+    async def _end(self, family_id: UUID, reason: RevocationReason, request: Request) -> int:
         committed = await self._commit.submit(
-            Submission(command=Revoke(family_id=family_id, reason=reason), request=_request(caller))
+            Submission(command=Revoke(family_id=family_id, reason=reason), request=request)
         )
         return _count(committed)
 
@@ -331,6 +341,7 @@ def _request(
     caller: Caller,
     *,
     actor: str | None = None,
+    causation: str | None = None,
     claims: Mapping[str, Json] | None = None,
     device_label: str | None = None,
     reason: str | None = None,
@@ -338,6 +349,7 @@ def _request(
     return Request(
         correlation_id=caller.request_id,
         actor=actor,
+        causation=causation,
         personal_data=PersonalData(
             address=caller.address or None,
             user_agent=caller.user_agent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,19 @@ from ledger.policy import SubjectStatus
 from ledger.sql_files import sql
 
 
-async def read_subject(
-    connection: AsyncConnection[Any], subject: str
-) -> tuple[SubjectStatus, datetime | None] | None:
-    """Status and not-before; None: nothing was ever decided about it, so it is active. One round trip."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSubject:
+    """As it stands after everything that was decided about it."""
+
+    status: SubjectStatus = SubjectStatus.ACTIVE
+    not_before: datetime | None = None
+    legal_hold: bool = False
+
+
+async def read_subject(connection: AsyncConnection[Any], subject: str) -> KnownSubject | None:
+    """What was decided about a subject; None: nothing ever was, so it is active. One round trip."""
     cursor = await connection.execute(sql("ledger", "read_subject"), {"subject": subject})
     row = await cursor.fetchone()
-    return None if row is None else (SubjectStatus(row[0]), row[1])
+    if row is None:
+        return None
+    return KnownSubject(status=SubjectStatus(row[0]), not_before=row[1], legal_hold=row[2])

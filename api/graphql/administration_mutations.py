@@ -26,7 +26,7 @@ from api.graphql.problem_types import (
 from api.graphql.queries import LONGEST_SUBJECT
 from api.graphql.session_types import Session, Subject, session_of, subject_of
 from api.graphql.viewer import actor_of, viewer_of
-from ledger.administration import Act
+from ledger.administration import Act, LegalHoldError, SubjectErasedError
 from ledger.events import RevocationReason
 from ledger.personal_data import PersonalData
 from projections.active_tokens import sessions
@@ -184,7 +184,14 @@ class AdministrationMutation:
             act = _act(context, _reason(reason))
         except InvalidArgumentError as error:
             return invalid(error, context)
-        await context.services.administration.reactivate(name, act)
+        try:
+            await context.services.administration.reactivate(name, act)
+        except SubjectErasedError:
+            return problem(
+                RequestProblemCode.INVALID_ARGUMENT,
+                "`subject` must not be of a subject that was erased: erasing is for good.",
+                context,
+            )
         return await subject_of(name, context)
 
     @strawberry.field(
@@ -217,6 +224,42 @@ class AdministrationMutation:
             client_id=None if client is None else strawberry.ID(client),
             time=boundary,
         )
+
+    @strawberry.field(
+        description="`subjects:erase`. Ends the subject's sessions, deletes its personal data. Idempotent."
+    )
+    async def erase_subject(
+        self,
+        info: strawberry.Info[RequestContext],
+        subject: strawberry.ID,
+        reason: str | None = strawberry.UNSET,
+    ) -> SubjectResult:
+        context = info.context
+        try:
+            name = text_argument(subject, name="subject", longest=LONGEST_SUBJECT)
+            act = _act(context, _reason(reason))
+        except InvalidArgumentError as error:
+            return invalid(error, context)
+        try:
+            await context.services.erasure.erase(name, act, context.caller)
+        except LegalHoldError:
+            return problem(
+                RequestProblemCode.LEGAL_HOLD, "The subject is held: release it with `setLegalHold`.", context
+            )
+        return await subject_of(name, context)
+
+    @strawberry.field(description="`subjects:erase`. Idempotent.")
+    async def set_legal_hold(
+        self, info: strawberry.Info[RequestContext], subject: strawberry.ID, held: bool, reason: str
+    ) -> SubjectResult:
+        context = info.context
+        try:
+            name = text_argument(subject, name="subject", longest=LONGEST_SUBJECT)
+            act = _act(context, text_argument(reason, name="reason", longest=_LONGEST_REASON))
+        except InvalidArgumentError as error:
+            return invalid(error, context)
+        await context.services.administration.set_legal_hold(name, act, held=held)
+        return await subject_of(name, context)
 
 
 async def _session(context: RequestContext, given: str) -> sessions.Session | None:

@@ -21,6 +21,7 @@ from api.cookies import SessionCookie
 from api.graphql.cursors import Cursors
 from api.origins import Origins
 from ledger.administration import Administration
+from ledger.erasure import Erasure
 from ledger.sessions import Caller, Sessions
 
 _CONNECTIONS = 2
@@ -34,6 +35,7 @@ class Services:
     sessions: Sessions
     administration: Administration
     bulk: BulkRevocation
+    erasure: Erasure
     clients: ClientAuthenticator
     verifier: AssertionVerifier
     pool: AsyncConnectionPool[AsyncConnection[Any]]

@@ -10,6 +10,7 @@ PUBLIC = frozenset(
 """Need no access token, and ignore one. All others need one."""
 ADMIN = "sessions:admin"
 AUDIT = "audit:read"
+ERASE = "subjects:erase"
 SCOPES = {
     "subject": AUDIT,
     "issueSession": "sessions:issue",
@@ -17,6 +18,8 @@ SCOPES = {
     "suspendSubject": ADMIN,
     "reactivateSubject": ADMIN,
     "setNotBefore": ADMIN,
+    "eraseSubject": ERASE,
+    "setLegalHold": ERASE,
 }
 """Of the fields that need more than an access token."""
 

@@ -36,6 +36,7 @@ class RequestProblemCode(Enum):
     TOO_MANY_MATCHES = strawberry.enum_value(
         "too_many_matches", description="More sessions match than `expectAtMost`."
     )
+    LEGAL_HOLD = "legal_hold"
 
 
 @described_type

@@ -13,9 +13,8 @@ from api.graphql.context import RequestContext
 from api.graphql.description import described_enum, described_type
 from api.graphql.event_types import EventConnection, EventEdge, Node, event_of
 from api.graphql.scalars import CursorText
-from ledger import policy
 from ledger.recorded_event import read_stream
-from ledger.subjects import read_subject
+from ledger.subjects import KnownSubject, read_subject
 from projections.active_tokens import sessions
 
 _UUID_LENGTH = 16
@@ -46,6 +45,7 @@ class SessionEndReason(Enum):
         "limit", description="The session limit ended the oldest or least recently used."
     )
     NOT_BEFORE = "not_before"
+    ERASURE = "erasure"
     IDLE = "idle"
     ABSOLUTE = "absolute"
 
@@ -56,6 +56,7 @@ class SubjectStatus(Enum):
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    ERASED = strawberry.enum_value("erased", description="Personal data deleted.")
 
 
 @described_type
@@ -126,6 +127,7 @@ class Subject:
     id: strawberry.ID = strawberry.field(description="The `sub` of the tokens.")
     status: SubjectStatus
     not_before: datetime | None = strawberry.field(description="Everything issued before it is refused.")
+    legal_hold: bool = strawberry.field(description="Erasure and retention are refused while true.")
 
     @strawberry.field(description="Newest first.")
     async def sessions(
@@ -201,9 +203,14 @@ async def known_subject_of(subject: str, context: RequestContext) -> Subject | N
     return _subject(subject, decided)
 
 
-def _subject(subject: str, decided: tuple[policy.SubjectStatus, datetime | None] | None) -> Subject:
-    status, not_before = decided or (policy.SubjectStatus.ACTIVE, None)
-    return Subject(id=strawberry.ID(subject), status=SubjectStatus(status.value), not_before=not_before)
+def _subject(subject: str, decided: KnownSubject | None) -> Subject:
+    known = decided or KnownSubject()
+    return Subject(
+        id=strawberry.ID(subject),
+        status=SubjectStatus(known.status.value),
+        not_before=known.not_before,
+        legal_hold=known.legal_hold,
+    )
 
 
 def page_info(edges: list[EventEdge] | list[SessionEdge], *, more: bool) -> PageInfo:

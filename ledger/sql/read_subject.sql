@@ -1,6 +1,6 @@
--- Status and not-before of a subject.
+-- What was decided about a subject.
 -- Parameters: subject text.
--- One row; no row: nothing was ever decided about it.
-SELECT status, not_before
+-- One row: status, not-before, and whether it is held; no row: nothing was ever decided about it.
+SELECT status, not_before, legal_hold
 FROM subjects
 WHERE subject = %(subject)s

@@ -1,4 +1,4 @@
--- Suspends or reactivates a subject.
+-- Suspends, reactivates or erases a subject.
 -- Parameters: subject text, status text.
 UPDATE subjects
 SET status = %(status)s

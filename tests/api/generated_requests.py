@@ -38,6 +38,8 @@ from tests.api.http import ORIGIN
 from tests.api.stock import UNKNOWN, Stock, newest
 
 SUBJECTS = ("ada", "bob", "eve")
+ERASABLE = ("gone", "lost")
+"""Nobody comes back from an erasure, so that those who sign in are not among them."""
 SCOPES = ("audit:read", "sessions:admin", "sessions:issue", "subjects:erase", "tokens:introspect")
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 HOSTILE = (
@@ -229,7 +231,7 @@ class RequestMaker:
 
     def _field(self, node: FieldNode, draw: st.DrawFn) -> FieldNode:
         arguments = tuple(
-            ArgumentNode(name=one.name, value=self._value(one.name.value, one.value, draw))
+            ArgumentNode(name=one.name, value=self._value(_drawn_as(node, one), one.value, draw))
             for one in node.arguments or ()
         )
         return _copy(node, arguments=arguments, selection_set=self._selections(node.selection_set, draw))
@@ -267,6 +269,7 @@ class RequestMaker:
             "id": self._ids(),
             "ids": self._ids(),
             "subject": st.sampled_from(SUBJECTS) | text,
+            "erased": st.sampled_from(ERASABLE) | text,
             "clientId": st.sampled_from(("web", "web", "web", "spa", "backend", "nobody", "")),
             "refreshToken": refresh_tokens(self._stock),
             "assertion": assertions(self._stock, self._assertion),
@@ -413,6 +416,11 @@ def literal(value: Any) -> ValueNode:
 def _as_one(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """The same as one branch: of a nullable argument one half is null then, whatever the strategy has."""
     return st.composite(lambda draw: draw(strategy))()
+
+
+def _drawn_as(field: FieldNode, argument: ArgumentNode) -> str:
+    name: str = argument.name.value
+    return "erased" if (field.name.value, name) == ("eraseSubject", "subject") else name
 
 
 def _places() -> st.SearchStrategy[int]:

@@ -16,6 +16,7 @@ _SESSION = "{ __typename ... on Session { id } ... on RequestProblem { code } }"
 _SUBJECT = "{ __typename ... on Subject { id } ... on RequestProblem { code } }"
 _BULK = "{ __typename ... on BulkRevocation { matched revoked } ... on RequestProblem { code } }"
 _NOT_BEFORE = "{ __typename ... on NotBefore { time } ... on RequestProblem { code } }"
+_HOLD = '(subject: $s, held: $held, reason: "x")'
 _PAST = "2020-01-01T00:00:00Z"
 """A boundary that ends nothing."""
 
@@ -43,6 +44,8 @@ DOCUMENTS = {
         "mutation ($s: ID, $c: ID) "
         f'{{ setNotBefore(subject: $s, clientId: $c, time: "{_PAST}") {_NOT_BEFORE} }}'
     ),
+    "eraseSubject": f'mutation ($s: ID!) {{ eraseSubject(subject: $s, reason: "x") {_SUBJECT} }}',
+    "setLegalHold": f"mutation ($s: ID!, $held: Boolean!) {{ setLegalHold{_HOLD} {_SUBJECT} }}",
 }
 
 
@@ -134,6 +137,26 @@ async def _suspended(callers: Callers) -> dict[str, Any]:
     return someone
 
 
+async def _with_a_session(callers: Callers) -> dict[str, Any]:
+    someone = await _someone(callers)
+    await callers.session(someone["s"])
+    return someone
+
+
+async def _to_hold(callers: Callers) -> dict[str, Any]:
+    return {**await _someone(callers), "held": True}
+
+
+async def _to_release(callers: Callers) -> dict[str, Any]:
+    someone = await _someone(callers)
+    callers.server.execute("INSERT INTO subjects (subject, legal_hold) VALUES (%s, true)", someone["s"])
+    return {**someone, "held": False}
+
+
+async def _held(callers: Callers) -> dict[str, Any]:
+    return {"s": (await _to_release(callers))["s"]}
+
+
 async def _client(callers: Callers) -> dict[str, Any]:
     callers.server.execute("UPDATE clients SET not_before = NULL WHERE client_id = %s", SHOP)
     return {"c": SHOP}
@@ -184,6 +207,10 @@ OPERATIONS = {
     "setNotBefore: subject": Operation("setNotBefore", _someone, ("NotBeforeSet",)),
     "setNotBefore: client": Operation("setNotBefore", _client, ("NotBeforeSet",)),
     "setNotBefore: everyone": Operation("setNotBefore", _everyone, ("NotBeforeSet",)),
+    "eraseSubject": Operation("eraseSubject", _with_a_session, ("SubjectErased", "TokenRevoked")),
+    "eraseSubject: held": Operation("eraseSubject", _held),
+    "setLegalHold: set": Operation("setLegalHold", _to_hold, ("LegalHoldSet",)),
+    "setLegalHold: release": Operation("setLegalHold", _to_release, ("LegalHoldReleased",)),
     "logout: no token": Operation("logout", _nothing, ("TokenRevoked",)),
 }
 """In the order in which one caller goes through them: the last ends the caller's own session."""

@@ -1,7 +1,7 @@
 """Every operation by every kind of caller: what each is answered, and what the ledger records of it.
 
-The tables are the expectation. A cell is `data`; `null`; `401` or `403`, which come without data; `mismatch`
-or `not found`, refusals that are data; or `nothing`, a success that changed nothing.
+The tables are the expectation. A cell is `data`; `null`; `401` or `403`, which come without data; `mismatch`,
+`held` or `not found`, refusals that are data; or `nothing`, a success that changed nothing.
 """
 
 from __future__ import annotations
@@ -54,6 +54,10 @@ reactivateSubject        | 401      | 401      | 401      | 401
 setNotBefore: subject    | 401      | 401      | 401      | 401
 setNotBefore: client     | 401      | 401      | 401      | 401
 setNotBefore: everyone   | 401      | 401      | 401      | 401
+eraseSubject             | 401      | 401      | 401      | 401
+eraseSubject: held       | 401      | 401      | 401      | 401
+setLegalHold: set        | 401      | 401      | 401      | 401
+setLegalHold: release    | 401      | 401      | 401      | 401
 logout: no token         | 401      | nothing  | 401      | 401
 """
 """By callers without an access token that is good, and by a client that proves itself by its secret."""
@@ -97,6 +101,10 @@ reactivateSubject        | 403       | 403       | 403       | 403       | data 
 setNotBefore: subject    | 403       | 403       | 403       | 403       | data      | 403       | 403
 setNotBefore: client     | 403       | 403       | 403       | 403       | data      | 403       | 403
 setNotBefore: everyone   | 403       | 403       | 403       | 403       | data      | 403       | 403
+eraseSubject             | 403       | 403       | 403       | 403       | 403       | data      | 403
+eraseSubject: held       | 403       | 403       | 403       | 403       | 403       | held      | 403
+setLegalHold: set        | 403       | 403       | 403       | 403       | 403       | data      | 403
+setLegalHold: release    | 403       | 403       | 403       | 403       | 403       | data      | 403
 logout: no token         | data      | data      | data      | data      | data      | data      | data
 """
 """By people with a session of their own. What is `own` is ada's, and so is each session with a scope."""
@@ -140,12 +148,16 @@ reactivateSubject        | 403       | 403       | 403       | data      | 403  
 setNotBefore: subject    | 403       | 403       | 403       | data      | 403       | 403
 setNotBefore: client     | 403       | 403       | 403       | data      | 403       | 403
 setNotBefore: everyone   | 403       | 403       | 403       | data      | 403       | 403
+eraseSubject             | 403       | 403       | 403       | 403       | data      | 403
+eraseSubject: held       | 403       | 403       | 403       | 403       | held      | 403
+setLegalHold: set        | 403       | 403       | 403       | 403       | data      | 403
+setLegalHold: release    | 403       | 403       | 403       | 403       | data      | 403
 logout: no token         | nothing   | nothing   | nothing   | nothing   | nothing   | nothing
 """
 """By clients with a token for themselves; what is `own` is ada's here, too."""
 
 SCOPE = dict(zip(("audit", "issue", "admin", "erase", "introspect"), SCOPES, strict=True))
-CODES = {"CLIENT_MISMATCH": "mismatch", "NOT_FOUND": "not found"}
+CODES = {"CLIENT_MISMATCH": "mismatch", "NOT_FOUND": "not found", "LEGAL_HOLD": "held"}
 
 
 def column(table: str, name: str) -> dict[str, str]:

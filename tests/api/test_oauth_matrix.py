@@ -69,7 +69,7 @@ async def forms(callers: Callers) -> dict[str, dict[str, str]]:
         "refresh_token: an assertion": {**refresh, "refresh_token": assertion()},
         "refresh_token: none": refresh,
         "jwt-bearer": {**bearer, "assertion": assertion()},
-        "jwt-bearer: foreign scope": {**bearer, "assertion": assertion(), "scope": "subjects:erase"},
+        "jwt-bearer: foreign scope": {**bearer, "assertion": assertion(), "scope": "tokens:introspect"},
         "jwt-bearer: an access token": {**bearer, "assertion": other["accessToken"]},
         "jwt-bearer: a refresh token": {**bearer, "assertion": other["refreshToken"]},
         "jwt-bearer: none": bearer,

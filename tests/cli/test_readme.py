@@ -84,7 +84,7 @@ def running(database_url: str, tmp_path: Path) -> Iterator[Running]:
 
 
 def test_the_snippets_do_what_they_say(running: Running) -> None:
-    login, refresh, logout, me, signed_in, cut_off = snippets("graphql")
+    login, refresh, logout, me, signed_in, cut_off, erase_a_person = snippets("graphql")
     assertion = running.run("token-ledger assertion --subject ada").stdout.strip()
     pair = running.ask(login, {"assertion": assertion})["login"]
     second = running.ask(refresh, {"token": pair["refreshToken"]})["refresh"]
@@ -128,6 +128,14 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
     assert told["suspendSubject"] == {"id": "eve", "status": "SUSPENDED"}
     assert told["revokeSessions"]["matched"] == 0
     assert told["setNotBefore"] == {"subject": "eve", "time": "2026-01-01T00:00:00.000000Z"}
+
+    dpo = running.run("token-ledger assertion --subject dpo --claim scope=subjects:erase").stdout.strip()
+    officer = running.ask(login, {"assertion": dpo})["login"]
+    told = running.ask(erase_a_person, {}, officer["accessToken"])
+    assert told == {
+        "setLegalHold": {"id": "eve", "legalHold": False},
+        "eraseSubject": {"id": "eve", "status": "ERASED"},
+    }
 
     assert running.ask(logout, {"token": second["refreshToken"]})["logout"] == {"revokedSessions": 1}
 

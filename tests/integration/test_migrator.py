@@ -25,6 +25,7 @@ RELEASED = [
     "2c890ba8f981fac3",
     "b3564334a521435d",
     "daa0c3e76c2819c3",
+    "8b06785019d3a0f9",
 ]
 """How the checksums of the packaged migrations begin. A line is added with a file and never changed:
 databases that have applied it would be refused."""

@@ -290,6 +290,31 @@ def test_row_7_a_family_opened_at_the_not_before_lives() -> None:
     assert granted(world.refresh(world.issue())).outcome is Outcome.ROTATED
 
 
+def test_row_7_an_erased_subject_is_refused_until_its_family_has_ended() -> None:
+    world = World()
+    token = world.issue()
+    world.subject_status = SubjectStatus.ERASED
+    assert code(world.refresh(token)) is RefusalCode.SUBJECT_INACTIVE
+    decision = world.decide(Revoke(family_id=FAMILY_ID, reason=RevocationReason.ERASURE))
+    assert decision.events == (TokenRevoked(reason=RevocationReason.ERASURE, generation=0),)
+    assert refused(world.refresh(token)).ended is RevocationReason.ERASURE
+
+
+@pytest.mark.parametrize("status", [SubjectStatus.SUSPENDED, SubjectStatus.ERASED])
+def test_no_family_is_opened_for_a_subject_that_is_not_active(status: SubjectStatus) -> None:
+    command = Issue(
+        family_id=FAMILY_ID,
+        subject="ada",
+        client_id="web",
+        transport=Transport.BODY,
+        scope=(),
+        secret=b"s" * 32,
+    )
+    decision = World(subject_status=status).decide(command)
+    assert refused(decision) == Refused(code=RefusalCode.SUBJECT_INACTIVE)
+    assert decision.events == ()
+
+
 def test_row_7_a_suspended_subject_is_refused_and_may_refresh_after_reactivation() -> None:
     world = World()
     token = world.issue()
