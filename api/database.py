@@ -176,7 +176,7 @@ async def _configure_reader(connection: AsyncConnection[Any]) -> None:
 
 
 async def _configure_unhurried(connection: AsyncConnection[Any]) -> None:
-    await connection.execute("SET ROLE token_ledger_service; SET TimeZone = 'UTC'")
+    await connection.execute("SET ROLE token_ledger_service; SET TimeZone = 'UTC'; SET jit = off")
 
 
 def owner_connection(database: Database) -> Connection[Any]:

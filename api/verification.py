@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
-from multiprocessing import get_context
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
 from api.database import unhurried_connection
+from api.in_processes import in_processes
 from ledger.checkpoint import CheckpointBody, CheckpointError
 from ledger.checkpoints import latest_checkpoint
 from ledger.key_ring import KeyState
@@ -134,7 +133,7 @@ async def verify(
     roots: dict[int, bool] = {}
     located: list[int] = [one.index for one in signed.problems]
     vague: list[Problem] = []
-    async for step in _verify(url, signed, parts, first=first, workers=workers or os.cpu_count() or 1):
+    async for step in _verify(url, signed, parts, first=first, workers=workers):
         roots |= dict(step.roots)
         located += [one.index for one in step.problems if one.last is None]
         vague += [one for one in step.problems if one.last is not None]
@@ -157,45 +156,36 @@ def _any_between(located: Sequence[int], first: int, last: int) -> bool:
 
 
 async def _verify(
-    url: str, signed: Signed, parts: Mapping[int, Streams], *, first: int, workers: int
+    url: str, signed: Signed, parts: Mapping[int, Streams], *, first: int, workers: int | None
 ) -> AsyncIterator[Progress]:
-    async for step in _verify_log(url, signed, first=first):
-        yield step
-    if len(parts) <= 1:  # a process would take longer to start than it works
-        for number, part in parts.items():
-            verified = await _verify_here(url, part, signed.size)
-            yield Progress(part=number, verified=verified, problems=verified.problems)
-        return
-    loop = asyncio.get_running_loop()
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = {
-            loop.run_in_executor(pool, _verify_part, url, part, signed.size): number
-            for number, part in parts.items()
-        }
-        try:
-            while waiting:
-                done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for one in done:
-                    number, verified = waiting.pop(one), one.result()
-                    yield Progress(part=number, verified=verified, problems=verified.problems)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    log = partial(_in_loop, _verify_log, url, signed, first)
+    streams = {
+        number: partial(_in_loop, _verify_streams, url, number, part, signed.size)
+        for number, part in parts.items()
+    }
+    async for _, progress in in_processes({-1: log, **streams}, processes=workers):
+        yield progress
 
 
-async def _verify_log(url: str, signed: Signed, *, first: int) -> AsyncIterator[Progress]:
+def _in_loop(work: Callable[..., Coroutine[Any, Any, Progress]], *arguments: Any) -> Progress:
+    return asyncio.run(work(*arguments))
+
+
+async def _verify_log(url: str, signed: Signed, first: int) -> Progress:
+    leaves, problems, roots = 0, list[Problem](), list[tuple[int, bool]]()
     async with unhurried_connection(url) as connection:
         if signed.size > first:
             async for step in verify_tree(connection, signed.roots, size=signed.size, first=first):
-                yield Progress(leaves=step.leaves, problems=step.problems, roots=step.roots)
+                leaves += step.leaves
+                problems += step.problems
+                roots += step.roots
         more = await beyond(connection)
     if more is not None:
-        yield Progress(problems=(more,))
+        problems.append(more)
+    return Progress(leaves=leaves, problems=tuple(problems), roots=tuple(roots))
 
 
-def _verify_part(url: str, part: Streams, size: int) -> Verified:
-    return asyncio.run(_verify_here(url, part, size))
-
-
-async def _verify_here(url: str, part: Streams, size: int) -> Verified:
+async def _verify_streams(url: str, number: int, part: Streams, size: int) -> Progress:
     async with unhurried_connection(url) as connection:
-        return await verify_streams(connection, part, size=size)
+        verified = await verify_streams(connection, part, size=size)
+    return Progress(part=number, verified=verified, problems=verified.problems)

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection, IsolationLevel
+from psycopg import AsyncConnection, AsyncCursor, AsyncServerCursor, IsolationLevel
 from psycopg.rows import kwargs_row
 
 from ledger.binary_array import bigints, byte_strings, integers, smallints, timestamps, uuids
@@ -148,6 +148,7 @@ class Sealer:
         self._who = who
         self._pace = pace or Pace()
         self._tree: LogTree | None = None
+        self._backlog: AsyncServerCursor[_Row] | None = None
         self._told: str | None = None
         self._file_told: str | None = None
 
@@ -163,6 +164,8 @@ class Sealer:
             psycopg.Error: the connection is gone, another sealer was faster, or a statement failed.
         """
         tree, self._tree = self._tree, None
+        if tree is None:  # something else may have been sealed meanwhile
+            await self._forget_backlog()
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)  # of what follows; no round trip
         async with connection.transaction():
             state = await _read_state(connection)
@@ -170,6 +173,7 @@ class Sealer:
                 await connection.execute(sql("ledger", "log_anchor"))
                 return 0
             if tree is None or tree.size != state.next_index:
+                await self._forget_backlog()
                 tree = await self._read_tree(connection, state)
             rows = await self._unsealed(connection, state)
             note = await self._append(connection, state, tree, rows) if rows else None
@@ -185,7 +189,7 @@ class Sealer:
     async def _keep_sealing(self, connection: AsyncConnection[Any]) -> None:
         await connection.execute(_SETTINGS)
         _log.info("this process seals", leader=self._who)
-        self._tree = None
+        self._tree = self._backlog = None  # what there was went with the connection
         while True:
             try:
                 sealed = await self.seal(connection)
@@ -200,21 +204,26 @@ class Sealer:
                     await wait(connection, self._pace.rest.total_seconds())
 
     async def _unsealed(self, connection: AsyncConnection[Any], state: _State) -> list[_Row]:
-        cursor = connection.cursor(row_factory=kwargs_row(_Row), binary=True)
-        parameters = {"anchor": state.anchor_position, "maximum": self._pace.events_a_step}
-        if not state.anchored:
-            await cursor.execute(sql("ledger", "events_lacking"), parameters)
-        else:
-            await cursor.execute(
-                sql("ledger", "events_committed_since"),
-                {
-                    **parameters,
-                    "since": state.snapshot,
-                    "bound": state.bound,
-                    "after": state.after_position,
-                },
+        """The next events to seal. More than a step's are sorted once, and then fetched step by step."""
+        maximum = self._pace.events_a_step
+        if self._backlog is None and (state.is_pending or not state.anchored):
+            self._backlog = connection.cursor(
+                name="backlog", row_factory=kwargs_row(_Row), withhold=True, scrollable=False
             )
+            await _find(self._backlog, state, None)
+        if self._backlog is not None:
+            rows = await self._backlog.fetchmany(maximum)
+            if len(rows) < maximum:
+                await self._forget_backlog()
+            return rows
+        cursor = connection.cursor(row_factory=kwargs_row(_Row))
+        await _find(cursor, state, maximum)
         return await cursor.fetchall()
+
+    async def _forget_backlog(self) -> None:
+        backlog, self._backlog = self._backlog, None
+        if backlog is not None:
+            await backlog.close()
 
     async def _append(
         self, connection: AsyncConnection[Any], state: _State, tree: LogTree, rows: Sequence[_Row]
@@ -367,6 +376,15 @@ class Sealer:
         if reason != self._told:
             _log.error("nothing is sealed until this is mended", reason=reason)
         self._told = reason
+
+
+async def _find(cursor: AsyncCursor[Any], state: _State, maximum: int | None) -> None:
+    parameters: dict[str, Any] = {"anchor": state.anchor_position, "maximum": maximum}
+    if not state.anchored:
+        await cursor.execute(sql("ledger", "events_lacking"), parameters, binary=True)
+        return
+    difference = {"since": state.snapshot, "bound": state.bound, "after": state.after_position}
+    await cursor.execute(sql("ledger", "events_committed_since"), {**parameters, **difference}, binary=True)
 
 
 async def _read_state(connection: AsyncConnection[Any]) -> _State:

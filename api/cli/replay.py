@@ -8,17 +8,30 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from uuid import UUID
 
 import click
 
 from api.cli.progress import progress
 from api.database import Database, unhurried_connection
+from api.in_processes import in_processes
 from api.settings import load_settings
 from ledger.event_codec import UnknownEventError
 from ledger.evolve import BrokenStreamError
-from projections.active_tokens.rebuild import Difference, count_families, rebuild
+from projections.active_tokens.rebuild import (
+    FIRST,
+    LAST,
+    Difference,
+    Step,
+    boundaries,
+    count_families,
+    rebuild,
+)
 
 _SHOWN = 100
+_FAMILIES_A_PART = 2_000
 _PRIVATE = frozenset({"secret_hash", "head", "claims", "address", "user_agent", "device_label", "sender_key"})
 """Columns whose values are not printed."""
 
@@ -69,15 +82,28 @@ def command(projection: str, dry_run: bool, as_json: bool) -> None:
 async def _replay(url: str, *, dry_run: bool) -> _Replayed:
     replayed, started = _Replayed(), time.monotonic()
     async with unhurried_connection(url) as connection:
-        with progress("replay", await count_families(connection), "families") as report:
-            async for step in rebuild(connection, dry_run=dry_run):
+        total = await count_families(connection)
+        bounds = [FIRST, *await boundaries(connection, _FAMILIES_A_PART), LAST]
+    calls = {after: partial(_part, url, after, until, dry_run) for after, until in pairwise(bounds)}
+    with progress("replay", total, "families") as report:
+        async for _, steps in in_processes(calls):
+            for step in steps:
                 replayed.families += step.families
                 replayed.events += step.events
                 replayed.differences += len(step.differences)
                 replayed.first += step.differences[: _SHOWN - len(replayed.first)]
-                report(replayed.families, replayed.events)
+            report(replayed.families, replayed.events)
     replayed.seconds = time.monotonic() - started
     return replayed
+
+
+def _part(url: str, after: UUID, until: UUID, dry_run: bool) -> list[Step]:
+    return asyncio.run(_rebuild(url, after, until, dry_run=dry_run))
+
+
+async def _rebuild(url: str, after: UUID, until: UUID, *, dry_run: bool) -> list[Step]:
+    async with unhurried_connection(url) as connection:
+        return [step async for step in rebuild(connection, dry_run=dry_run, after=after, until=until)]
 
 
 def difference_line(difference: Difference) -> str:

@@ -1,6 +1,6 @@
 -- Events that one snapshot shows and an earlier one did not: by transactions that began after it, or ran in it.
 -- Those up to the anchor have transaction ids of another cluster, so the log itself says whether they are new.
--- Parameters: since and bound pg_snapshot as text; after bigint (exclusive position); anchor bigint; maximum int.
+-- Parameters: since and bound pg_snapshot as text; after bigint (exclusive position); anchor bigint; maximum int, null: all.
 -- A row is an event, in the order of positions; no row: nothing is left of that difference.
 SELECT
   e.position, e.stream_id, e.version, e.type, e.schema_version, e.occurred_at, e.actor, e.client_id,
@@ -17,4 +17,4 @@ WHERE (
     OR NOT EXISTS (SELECT FROM log AS l WHERE l.stream_id = e.stream_id AND l.version = e.version)
   )
 ORDER BY e.position
-LIMIT %(maximum)s
+LIMIT %(maximum)s::bigint

@@ -1,5 +1,5 @@
 -- Events up to the anchor that the log lacks, whatever their transaction ids. Reads the whole table.
--- Parameters: anchor bigint, maximum int.
+-- Parameters: anchor bigint, maximum int, null: all.
 -- A row is an event, in the order of positions; no row: none is left.
 SELECT
   e.position, e.stream_id, e.version, e.type, e.schema_version, e.occurred_at, e.actor, e.client_id,
@@ -8,4 +8,4 @@ FROM events AS e
 WHERE e.position <= %(anchor)s
   AND NOT EXISTS (SELECT FROM log AS l WHERE l.stream_id = e.stream_id AND l.version = e.version)
 ORDER BY e.position
-LIMIT %(maximum)s
+LIMIT %(maximum)s::bigint

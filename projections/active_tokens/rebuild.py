@@ -13,18 +13,16 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from ledger.binary_array import uuids
-from ledger.bookkeeping import Bookkeeping
-from ledger.event_codec import decode_payload
-from ledger.events import AdministrativeEvent
-from ledger.evolve import evolve
-from ledger.personal_data import NOTHING_PERSONAL, PersonalData
-from ledger.recorder import fold_personal_data
 from ledger.sql_files import sql
-from ledger.stored_family import StoredFamily, StreamHead
+from ledger.stored_family import StoredFamily
+from projections.active_tokens.fold import FamilyFold
 from projections.active_tokens.rows import family_of_row, inserted, row_of
 
 _PACKAGE = "projections.active_tokens"
-_FIRST = UUID(int=0)
+FIRST = UUID(int=0)
+"""Below every family."""
+LAST = UUID(int=2**128 - 1)
+"""Above every family."""
 _FAMILIES_A_STEP = 500
 _EVENTS_A_STEP = 10_000
 _KEPT = frozenset({"windows", "bookkeeping"})
@@ -50,8 +48,12 @@ class Step:
     differences: tuple[Difference, ...]
 
 
-async def rebuild(connection: AsyncConnection[Any], *, dry_run: bool) -> AsyncIterator[Step]:
+async def rebuild(
+    connection: AsyncConnection[Any], *, dry_run: bool, after: UUID = FIRST, until: UUID = LAST
+) -> AsyncIterator[Step]:
     """Rebuild the view family by family: compared in one snapshot, without a lock; what differs is mended.
+
+    Of the families above `after` and up to `until`.
 
     A dry run only compares. Refreshing goes on meanwhile; a family that differs is locked while it is folded
     once more and overwritten. The connection is in autocommit mode.
@@ -60,8 +62,7 @@ async def rebuild(connection: AsyncConnection[Any], *, dry_run: bool) -> AsyncIt
         ledger.evolve.BrokenStreamError: events that no decision can have made.
         ledger.event_codec.UnknownEventError: an event that this program cannot read.
     """
-    after = _FIRST
-    while True:
+    while after < until:
         async with connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor = await connection.execute(
@@ -71,8 +72,9 @@ async def rebuild(connection: AsyncConnection[Any], *, dry_run: bool) -> AsyncIt
             row = await cursor.fetchone()
             if row is None or row[0] is None:
                 return
-            step = await compared(connection, after=after, until=row[0])
-        after = row[0]
+            end = min(until, row[0])
+            step = await compared(connection, after=after, until=end)
+        after = end
         if not dry_run:
             for family_id in {one.family_id: None for one in step.differences}:
                 await _mend(connection, family_id)
@@ -84,6 +86,12 @@ async def count_families(connection: AsyncConnection[Any]) -> int:
     cursor = await connection.execute(sql(_PACKAGE, "count_families"))
     row = await cursor.fetchone()
     return 0 if row is None else row[0]
+
+
+async def boundaries(connection: AsyncConnection[Any], families: int) -> list[UUID]:
+    """Families that cut the view into parts of so many; empty where it is smaller."""
+    cursor = await connection.execute(sql(_PACKAGE, "boundaries"), {"families": families})
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def compared(connection: AsyncConnection[Any], *, after: UUID, until: UUID) -> Step:
@@ -134,36 +142,26 @@ async def _mend(connection: AsyncConnection[Any], family_id: UUID) -> None:
 async def _fold_between(
     connection: AsyncConnection[Any], bounds: dict[str, UUID]
 ) -> tuple[dict[UUID, StoredFamily], int]:
-    cursor = await connection.execute(sql(_PACKAGE, "read_events_between"), bounds)
-    families: dict[UUID, StoredFamily] = {}
+    cursor = await connection.execute(sql(_PACKAGE, "read_events_between"), bounds, binary=True)
+    folds: dict[UUID, FamilyFold] = {}
     events = 0
     for row in await cursor.fetchall():
+        family_id, version, type_name, schema_version, occurred_at, payload, leaf_hash, data = row
         events += 1
-        _fold(families, row)
-    return families, events
-
-
-def _fold(families: dict[UUID, StoredFamily], row: Any) -> None:
-    family_id, version, type_name, schema_version, occurred_at, payload, leaf_hash, data = row
-    event = decode_payload(type_name, schema_version, payload)
-    if isinstance(event, AdministrativeEvent):
-        return
-    before = families.get(family_id)
-    families[family_id] = StoredFamily(
-        family=evolve(
-            None if before is None else before.family,
-            event,
-            family_id=family_id,
+        fold = folds.get(family_id)
+        if fold is None:
+            fold = folds[family_id] = FamilyFold(family_id)
+        fold.add(
+            version=version,
+            type_name=type_name,
+            schema_version=schema_version,
             occurred_at=occurred_at,
-        ),
-        head=StreamHead(version=version, leaf_hash=leaf_hash, occurred_at=occurred_at),
-        personal=fold_personal_data(
-            None if before is None else before.personal,
-            event,
-            NOTHING_PERSONAL if data is None else PersonalData.decode(data),
-        ),
-        bookkeeping=Bookkeeping(),
-    )
+            payload=payload,
+            leaf_hash=leaf_hash,
+            data=data,
+        )
+    folded = ((family_id, fold.stored()) for family_id, fold in folds.items())
+    return {family_id: stored for family_id, stored in folded if stored is not None}, events
 
 
 def _compare(family_id: UUID, live: StoredFamily | None, rebuilt: StoredFamily | None) -> list[Difference]:

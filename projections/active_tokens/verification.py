@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection, IsolationLevel
 
-from ledger.bookkeeping import Bookkeeping
-from ledger.event_codec import UnknownEventError, decode_payload
-from ledger.events import AdministrativeEvent
-from ledger.evolve import BrokenStreamError, evolve
+from ledger.event_codec import UnknownEventError
+from ledger.evolve import BrokenStreamError
 from ledger.leaf import leaf_bytes, leaf_hash
-from ledger.personal_data import NOTHING_PERSONAL, PersonalData
-from ledger.recorder import fold_personal_data
 from ledger.sql_files import sql
-from ledger.stored_family import StoredFamily, StreamHead
+from ledger.stored_family import StoredFamily
 from ledger.tree_verification import Problem
+from projections.active_tokens.fold import FamilyFold
 from projections.active_tokens.rebuild import Difference, differences, live_rows
 
 _PACKAGE = "projections.active_tokens"
 _ROWS_AT_ONCE = 5_000
+_COLUMNS_OF_A_MISSING_ONE = 4
+_UNREADABLE = "has personal data that cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +55,8 @@ class _Stream:
     version: int = 0
     index: int = -1
     head: bytes | None = None
-    stored: StoredFamily | None = None
-    foldable: bool = True
+    fold: FamilyFold | None = None
+    """None: the stream cannot be folded."""
 
 
 @dataclass(slots=True)
@@ -94,19 +93,25 @@ async def verify_streams(connection: AsyncConnection[Any], streams: Streams, *, 
     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     reading, stream = _Reading(size=size), None
     bounds = {"after": streams.after, "until": streams.until}
+    parameters = {**bounds, "ids": None if streams.ids is None else list(streams.ids)}
     async with connection.transaction():
+        await connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all of it is read
+        gone = await connection.execute(sql(_PACKAGE, "places_without_events"), parameters, binary=True)
+        missing = deque(await gone.fetchall())
         async with connection.cursor(name="streams", binary=True) as cursor:
-            await cursor.execute(
-                sql(_PACKAGE, "events_with_places"),
-                {**bounds, "ids": None if streams.ids is None else list(streams.ids)},
-            )
+            await cursor.execute(sql(_PACKAGE, "events_with_places"), parameters)
             while rows := await cursor.fetchmany(_ROWS_AT_ONCE):
-                for row in rows:
+                for row in _with(missing, rows) if missing else rows:
                     if stream is None or stream.stream_id != row[0]:
                         _finish(reading, stream)
-                        stream = _Stream(row[0])
+                        stream = _Stream(row[0], fold=FamilyFold(row[0]))
                     _read(reading, stream, row)
-            _finish(reading, stream)
+        for row in missing:
+            if stream is None or stream.stream_id != row[0]:
+                _finish(reading, stream)
+                stream = _Stream(row[0], fold=None)
+            _missing(reading, stream, *row[1:])
+        _finish(reading, stream)
         live = await live_rows(connection, bounds)
     if streams.ids is not None:
         wanted = set(streams.ids)
@@ -124,25 +129,46 @@ async def verify_streams(connection: AsyncConnection[Any], streams: Streams, *, 
 def _finish(reading: _Reading, stream: _Stream | None) -> None:
     if stream is None:
         return
-    if not stream.foldable:
+    if stream.fold is None:
         reading.broken.add(stream.stream_id)
-    elif stream.stored is not None:
-        reading.families[stream.stream_id] = stream.stored
+        return
+    try:
+        stored = stream.fold.stored()
+    except ValueError:
+        reading.found(stream.index, stream, stream.version, _UNREADABLE)
+        reading.broken.add(stream.stream_id)
+        return
+    if stored is not None:
+        reading.families[stream.stream_id] = stored
+
+
+def _with(missing: deque[Any], rows: Sequence[Any]) -> Iterator[Any]:
+    """The rows, and among them those missing ones that come before one of them."""
+    for row in rows:
+        while missing and missing[0][:2] < row[:2]:
+            yield missing.popleft()
+        yield row
+
+
+def _missing(
+    reading: _Reading, stream: _Stream, version: int, index: int | None, sealed_hash: bytes | None
+) -> None:
+    stream.fold = None
+    if index is None:
+        reading.found(None, stream, version, "is gone, and its personal data is not")
+    else:
+        reading.found(index, stream, version, "is in the log, and not among the events")
+        stream.version, stream.index, stream.head = version, index, sealed_hash
 
 
 def _read(reading: _Reading, stream: _Stream, row: Sequence[Any]) -> None:
+    if len(row) == _COLUMNS_OF_A_MISSING_ONE:
+        _missing(reading, stream, *row[1:])
+        return
     (
         stream_id, version, index, sealed_hash, stored_hash, type_name, schema_version, occurred_at, actor,
         client_id, correlation_id, causation, payload, commitment, previous, salt, data,
     ) = row  # fmt: skip
-    if stored_hash is None:
-        stream.foldable = False
-        if index is None:
-            reading.found(None, stream, version, "is gone, and its personal data is not")
-        else:
-            reading.found(index, stream, version, "is in the log, and not among the events")
-            stream.version, stream.index, stream.head = version, index, sealed_hash
-        return
     reading.events += 1
     leaf = leaf_bytes(
         stream_id=stream_id,
@@ -179,8 +205,24 @@ def _read(reading: _Reading, stream: _Stream, row: Sequence[Any]) -> None:
     if salt is not None:
         _check_personal_data(reading, stream, index, version, commitment, salt, data)
     stream.version, stream.head = version, stored_hash
-    if stream.foldable:
-        _fold(reading, stream, type_name, schema_version, occurred_at, payload, data, index)
+    if stream.fold is None:
+        return
+    try:
+        stream.fold.add(
+            version=version,
+            type_name=type_name,
+            schema_version=schema_version,
+            occurred_at=occurred_at,
+            payload=payload,
+            leaf_hash=stored_hash,
+            data=data,
+        )
+    except (BrokenStreamError, UnknownEventError) as error:
+        stream.fold = None
+        reading.found(index, stream, version, f"cannot be replayed: {error}")
+    except ValueError:
+        stream.fold = None
+        reading.found(index, stream, version, _UNREADABLE)
 
 
 def _check_personal_data(
@@ -196,44 +238,3 @@ def _check_personal_data(
         reading.found(index, stream, version, "has personal data that it does not commit to")
     elif hashlib.sha256(salt + data.encode()).digest() != commitment:
         reading.found(index, stream, version, "has other personal data than it commits to")
-
-
-def _fold(
-    reading: _Reading,
-    stream: _Stream,
-    type_name: str,
-    schema_version: int,
-    occurred_at: datetime,
-    payload: str,
-    data: str | None,
-    index: int | None,
-) -> None:
-    before = stream.stored
-    try:
-        event = decode_payload(type_name, schema_version, payload)
-        if isinstance(event, AdministrativeEvent):
-            return
-        stream.stored = StoredFamily(
-            family=evolve(
-                None if before is None else before.family,
-                event,
-                family_id=stream.stream_id,
-                occurred_at=occurred_at,
-            ),
-            head=StreamHead(version=stream.version, leaf_hash=stream.head or b"", occurred_at=occurred_at),
-            personal=fold_personal_data(
-                None if before is None else before.personal,
-                event,
-                NOTHING_PERSONAL if data is None else PersonalData.decode(data),
-            ),
-            bookkeeping=_NO_BOOKKEEPING,
-        )
-    except (BrokenStreamError, UnknownEventError) as error:
-        stream.foldable = False
-        reading.found(index, stream, stream.version, f"cannot be replayed: {error}")
-    except ValueError:
-        stream.foldable = False
-        reading.found(index, stream, stream.version, "has personal data that cannot be read")
-
-
-_NO_BOOKKEEPING = Bookkeeping()

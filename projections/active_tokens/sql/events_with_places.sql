@@ -1,30 +1,23 @@
--- The events of the streams in a range of ids, with the personal data beside them and their places in the log:
--- what any of the three tables holds of a version.
+-- The events of the streams in a range of ids, with their places in the log and the personal data beside them.
 -- Parameters: after uuid (exclusive), until uuid (inclusive); ids uuid[], of which a stream must be one, or null.
--- A row is a version, stream by stream, oldest first; columns of a table without it are null.
+-- A row is an event, stream by stream, oldest first; what there is not is null.
 SELECT
-  coalesce(e.stream_id, l.stream_id, p.stream_id), coalesce(e.version, l.version, p.version), l.leaf_index,
-  l.leaf_hash, e.leaf_hash, e.type, e.schema_version, e.occurred_at, e.actor, e.client_id, e.correlation_id,
-  e.causation, e.payload, e.personal_data, e.previous, p.salt, p.data
-FROM (
-  SELECT *
-  FROM events
-  WHERE stream_id > %(after)s
-    AND stream_id <= %(until)s
-    AND (%(ids)s::uuid[] IS NULL OR stream_id = ANY (%(ids)s::uuid[]))
-) AS e
-FULL JOIN (
-  SELECT *
+  e.stream_id, e.version, l.leaf_index, l.leaf_hash, e.leaf_hash, e.type, e.schema_version, e.occurred_at, e.actor,
+  e.client_id, e.correlation_id, e.causation, e.payload, e.personal_data, e.previous, p.salt, p.data
+FROM events AS e
+LEFT JOIN (
+  SELECT stream_id, version, leaf_index, leaf_hash
   FROM log
   WHERE stream_id > %(after)s
     AND stream_id <= %(until)s
-    AND (%(ids)s::uuid[] IS NULL OR stream_id = ANY (%(ids)s::uuid[]))
-) AS l USING (stream_id, version)
-FULL JOIN (
-  SELECT *
+) AS l ON l.stream_id = e.stream_id AND l.version = e.version
+LEFT JOIN (
+  SELECT stream_id, version, salt, data
   FROM personal_data
   WHERE stream_id > %(after)s
     AND stream_id <= %(until)s
-    AND (%(ids)s::uuid[] IS NULL OR stream_id = ANY (%(ids)s::uuid[]))
-) AS p USING (stream_id, version)
-ORDER BY 1, 2
+) AS p ON p.stream_id = e.stream_id AND p.version = e.version
+WHERE e.stream_id > %(after)s
+  AND e.stream_id <= %(until)s
+  AND (%(ids)s::uuid[] IS NULL OR e.stream_id = ANY (%(ids)s::uuid[]))
+ORDER BY e.stream_id, e.version

@@ -1,0 +1,130 @@
+"""How fast a long history is sealed, verified and replayed, on one durable PostgreSQL, in one run.
+
+`python -m benchmarks.evidence` ends with exit status 1 when what is counted is not what was made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from api import migrator
+from api.leader_connection import leader_connection
+from benchmarks.database import BUILD, BenchmarkDatabase, durable_postgres
+from benchmarks.history import make_history
+from benchmarks.service import new_secret_key
+from ledger import key_store
+from ledger.key_sealing import SecretKey
+from ledger.sealer import Sealer
+from ledger.signing_algorithm import SigningAlgorithm
+
+_TARGETS = {"sealed": 50_000.0, "verified": 100_000.0, "replayed": 100_000.0}
+
+
+@click.command()
+@click.option("--events", type=click.IntRange(1000), default=1_000_000, show_default=True)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=BUILD / "evidence.json",
+    show_default=True,
+    help="Where the figures go as JSON.",
+)
+def main(*, events: int, output: Path) -> None:
+    """Measure sealing, verifying and replaying."""
+    console = Console()
+    secret_key = new_secret_key()
+    with durable_postgres() as database:
+        with database.connect() as connection:
+            migrator.migrate(connection)
+        console.print(f"making {events:,} events …")
+        seconds = make_history(database.url, events, on_progress=lambda _: None)
+        made = _events(database)
+        console.print(f"made {made:,} events in {seconds:.0f} s ({made / seconds:,.0f}/s)")
+        figures: dict[str, float] = {}
+        sealed, seconds = asyncio.run(_seal(database, SecretKey.parse(secret_key)))
+        _expect(sealed, made, "sealed")
+        figures["sealed"] = sealed / seconds
+        for name, arguments in (("verified", ("verify",)), ("replayed", ("replay", "--dry-run"))):
+            told = _command(database, secret_key, *arguments)
+            _expect(told["events"], made, name)
+            figures[name] = made / told["seconds"]
+    for name, rate in figures.items():
+        met = "met" if rate >= _TARGETS[name] else "missed"
+        console.print(f"{name:9} {rate:10,.0f} events/s (target {_TARGETS[name]:,.0f}: {met})")
+    console.print(f"load average now {os.getloadavg()[0]:.2f}; figures in {output}", highlight=False)
+    output.write_text(json.dumps({"events": made, "per_second": figures}, indent=2), "utf-8")
+
+
+def _events(database: BenchmarkDatabase) -> int:
+    with database.connect() as connection:
+        row = connection.execute("SELECT count(*) FROM events").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _expect(found: int, made: int, name: str) -> None:
+    if found != made:
+        click.echo(f"failed: {found} events were {name}, {made} were made", err=True)
+        sys.exit(1)
+
+
+async def _seal(database: BenchmarkDatabase, secret_key: SecretKey) -> tuple[int, float]:
+    """Seal the backlog as a leader does; how many events, and how long."""
+    async with leader_connection(database.url) as connection:
+        await key_store.ensure(
+            connection, secret_key, algorithm=SigningAlgorithm.EDDSA, now=datetime.now(UTC)
+        )
+        ring = (await key_store.load(connection, secret_key)).log
+        sealer = Sealer(
+            connect=partial(leader_connection, database.url),
+            keys=lambda: ring,
+            origin="bench.example.com",
+            checkpoint_file=None,
+            now=lambda: datetime.now(UTC),
+            who="bench",
+        )
+        await connection.execute("SET statement_timeout = 0")
+        total, quiet, started, ended = 0, 0, time.monotonic(), 0.0
+        while quiet < 4:
+            sealed = await sealer.seal(connection)
+            total, quiet = total + sealed, 0 if sealed else quiet + 1
+            ended = time.monotonic() if sealed else ended
+        return total, ended - started
+
+
+def _command(database: BenchmarkDatabase, secret_key: str, *arguments: str) -> dict[str, int]:
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("token-ledger")), *arguments, "--json"],
+            env={
+                **os.environ,
+                "HOME": home,
+                "TOKEN_LEDGER_DATABASE_URL": database.url,
+                "TOKEN_LEDGER_SECRET_KEY": secret_key,
+                "TOKEN_LEDGER_DEVELOPMENT": "on",
+                "TOKEN_LEDGER_CHECKPOINT_FILE": "off",
+            },
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+    if done.returncode != 0:
+        click.echo(f"failed: {' '.join(arguments)}: {done.stdout.decode()}", err=True)
+        sys.exit(1)
+    told: dict[str, int] = json.loads(done.stdout)
+    return told
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""A long history, made by the ledger's own decisions and batches, without HTTP and without waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from multiprocessing import get_context
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.answers import Granted
+from ledger.batch import Committed, Submission
+from ledger.bookkeeping import Fingerprint
+from ledger.commands import Command, Issue, Logout, Presented, Refresh
+from ledger.events import Transport
+from ledger.group_commit import GroupCommit
+from ledger.personal_data import PersonalData
+from ledger.policy import Policy
+from ledger.recorder import Request
+from ledger.refresh_token import RefreshToken
+from ledger.uuid7 import uuid7
+from projections.active_tokens.view import ActiveTokens
+
+_AT_ONCE = 512
+_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+_STEP = timedelta(minutes=10)
+"""Between two refreshes of a session."""
+
+
+def make_history(url: str, events: int, *, on_progress: Callable[[int], None]) -> float:
+    """Add about so many events, on two processes; gives how long it took, in seconds.
+
+    Sessions of 20,000 subjects, each refreshed up to some 40 times; one in ten is logged out, and of one in
+    fifty an old token comes back.
+    """
+    started = time.monotonic()
+    share = events // 2
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        parts = [pool.submit(_part, url, share, seed) for seed in range(2)]
+        for part in parts:
+            on_progress(part.result())
+    return time.monotonic() - started
+
+
+def _part(url: str, events: int, seed: int) -> int:
+    return asyncio.run(_make(url, events, seed))
+
+
+async def _make(url: str, events: int, seed: int) -> int:
+    chance = random.Random(seed)  # noqa: S311 - the same history each time
+    offset = [timedelta(0)]
+    async with AsyncConnectionPool(
+        url, min_size=2, max_size=4, kwargs={"autocommit": True}, configure=_configure, open=False
+    ) as pool:
+        policy = Policy(rate_per_family=None)
+        commit = GroupCommit(
+            pool=pool,
+            view=ActiveTokens(policy),
+            default_policy=policy,
+            clock=lambda now: now + offset[0],
+            random=os.urandom,
+        )
+        made = 0
+        while made < events:
+            made += await _sessions(commit, chance, offset, min(_AT_ONCE, max(1, events - made)))
+        await commit.close()
+    return made
+
+
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    await connection.execute("SET ROLE token_ledger_service; SET plan_cache_mode = force_generic_plan")
+
+
+async def _sessions(commit: GroupCommit, chance: random.Random, offset: list[timedelta], count: int) -> int:
+    """Open some sessions and live them; gives how many events that were."""
+    now = time.time_ns() // 1_000_000
+    opened = await asyncio.gather(
+        *(
+            _submit(
+                commit,
+                chance,
+                Issue(
+                    family_id=uuid7(now, os.urandom(10)),
+                    subject=f"user-{chance.randrange(20_000)}",
+                    client_id="web",
+                    transport=Transport.BODY,
+                    scope=(),
+                    secret=os.urandom(32),
+                ),
+            )
+            for _ in range(count)
+        )
+    )
+    events = count
+    tokens: list[RefreshToken] = [_token(one) for one in opened]
+    firsts, lives = list(tokens), [chance.randrange(1, 40) for _ in tokens]
+    for generation in range(max(lives)):
+        offset[0] += _STEP
+        places = [place for place, life in enumerate(lives) if life > generation]
+        answers = await asyncio.gather(*(_refresh(commit, chance, tokens[place]) for place in places))
+        for place, answer in zip(places, answers, strict=True):
+            tokens[place] = _token(answer)
+        events += len(places)
+    ends: list[Command] = [Logout(presented=_presented(token)) for token in tokens[::10]]
+    stolen = [
+        Refresh(presented=_presented(token), by_cookie=False, nonce=os.urandom(32)) for token in firsts[5::50]
+    ]
+    await asyncio.gather(*(_submit(commit, chance, one) for one in (*ends, *stolen)))
+    return events + len(ends) + 2 * len(stolen)
+
+
+def _token(committed: Committed) -> RefreshToken:
+    answer = committed.answer
+    if not isinstance(answer, Granted):
+        raise TypeError(f"the ledger answered {answer}")
+    return answer.token
+
+
+def _presented(token: RefreshToken) -> Presented:
+    return Presented(token=token, fingerprint=Fingerprint(agent=b"firefox.", prefix=b"home...."))
+
+
+async def _refresh(commit: GroupCommit, chance: random.Random, token: RefreshToken) -> Committed:
+    command = Refresh(presented=_presented(token), by_cookie=False, nonce=os.urandom(32))
+    return await _submit(commit, chance, command)
+
+
+async def _submit(commit: GroupCommit, chance: random.Random, command: Command) -> Committed:
+    address = f"10.{chance.randrange(8)}.{chance.randrange(256)}.{chance.randrange(256)}"
+    request = Request(
+        correlation_id=uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
+        personal_data=PersonalData(address=address, user_agent=_AGENT, device_label="laptop"),
+    )
+    return await commit.submit(Submission(command=command, request=request))
