@@ -258,6 +258,18 @@ class ClientChanged:
     """Whether the secret before it stopped being good for anything."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportCompleted:
+    """An administrative act: a range of the sealed log was exported, up to the end of a checkpoint's tree."""
+
+    format: str
+    first_index: int
+    count: int
+    """Leaves."""
+    manifest_hash: bytes
+    """SHA-256 of the export's manifest, which holds the hashes of all its files."""
+
+
 FamilyEvent = (
     TokenIssued
     | TokenRotated
@@ -278,5 +290,6 @@ AdministrativeEvent = (
     | SigningKeyRotated
     | ClientRegistered
     | ClientChanged
+    | ExportCompleted
 )
 Event = FamilyEvent | AdministrativeEvent

@@ -7,14 +7,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from api.cli.progress import progress
 from api.database import Database, unhurried_connection
 from api.settings import load_settings
 from ledger.event_codec import UnknownEventError
@@ -22,7 +19,6 @@ from ledger.evolve import BrokenStreamError
 from projections.active_tokens.rebuild import Difference, count_families, rebuild
 
 _SHOWN = 100
-_PLAIN_EVERY_SECONDS = 5
 _PRIVATE = frozenset({"secret_hash", "head", "claims", "address", "user_agent", "device_label", "sender_key"})
 """Columns whose values are not printed."""
 
@@ -73,51 +69,17 @@ def command(projection: str, dry_run: bool, as_json: bool) -> None:
 async def _replay(url: str, *, dry_run: bool) -> _Replayed:
     replayed, started = _Replayed(), time.monotonic()
     async with unhurried_connection(url) as connection:
-        with _progress(await count_families(connection)) as report:
+        total = await count_families(connection)
+        with progress("replay", unit="families") as report:
+            report(0, total, 0)
             async for step in rebuild(connection, dry_run=dry_run):
                 replayed.families += step.families
                 replayed.events += step.events
                 replayed.differences += len(step.differences)
                 replayed.first += step.differences[: _SHOWN - len(replayed.first)]
-                report(replayed.families, replayed.events)
+                report(replayed.families, total, replayed.events)
     replayed.seconds = time.monotonic() - started
     return replayed
-
-
-def _progress(total: int) -> AbstractContextManager[Callable[[int, int], None]]:
-    """A bar on a terminal, a line now and then elsewhere; on standard error."""
-    console = Console(stderr=True)
-    return _Bar(console, total) if console.is_terminal else nullcontext(_Lines(total))
-
-
-class _Bar(AbstractContextManager[Callable[[int, int], None]]):
-    def __init__(self, console: Console, total: int) -> None:
-        columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-        self._progress = Progress(*columns, console=console, transient=True)
-        self._task = self._progress.add_task("replay", total=total, rate="")
-        self._started = time.monotonic()
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        self._progress.start()
-        return self._report
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def _report(self, families: int, events: int) -> None:
-        rate = f"{events / max(time.monotonic() - self._started, 0.001):.0f} events/s"
-        self._progress.update(self._task, completed=families, rate=rate)
-
-
-class _Lines:
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
-
-    def __call__(self, families: int, events: int) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
-            click.echo(f"replayed {families} of {self._total} families, {events} events", err=True)
 
 
 def _line(difference: Difference) -> str:
