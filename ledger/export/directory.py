@@ -49,7 +49,7 @@ class Progress:
     """Hashes of the perfect subtrees of the tree up to the end of the last complete file."""
     removed: int
     """Leaves so far whose events retention removed."""
-    act: str
+    act: UUID
     """The stream of the event that will tell of it: the same however often the command is run."""
 
     @property
@@ -58,10 +58,6 @@ class Progress:
         leaves = KINDS[self.manifest.format][0]
         own = (one for one in self.manifest.files if one.name.startswith(f"{leaves.value}-"))
         return self.manifest.first_index + sum(one.count for one in own)
-
-    @property
-    def act_id(self) -> UUID:
-        return UUID(self.act)
 
 
 _progress = TypeAdapter(Progress)
@@ -111,9 +107,9 @@ class ExportDirectory:
         self.path = path
 
     def is_empty(self) -> bool:
-        """Whether nothing at all is in it."""
+        """Whether nothing is in it but what a command that was ended at once may have left."""
         with _told(self.path, "read"):
-            return not any(self.path.iterdir())
+            return all(one.name == self._draft(PROGRESS_NAME).name for one in self.path.iterdir())
 
     def progress(self) -> Progress | None:
         """How far an export is that was begun here; None: none was, or it is complete."""

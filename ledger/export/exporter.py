@@ -140,7 +140,7 @@ class Exporter:
             files=(),
         )
         act = administrative.new_stream_id(self.now(), self.random)
-        return Progress(manifest=manifest, edge=edge, removed=0, act=str(act))
+        return Progress(manifest=manifest, edge=edge, removed=0, act=act)
 
     def _verifier_of(self, latest: SignedCheckpoint) -> Verifier:
         for verifier in self.verifiers(latest.origin):
@@ -181,7 +181,10 @@ class Exporter:
 
     async def _write_files(self, directory: ExportDirectory, progress: Progress) -> Progress:
         manifest = progress.manifest
-        tree = Frontier(progress.next_index, progress.edge)
+        try:
+            tree = Frontier(progress.next_index, progress.edge)
+        except ValueError as error:
+            raise ExportError(f"{directory.path}: {error}: begin in another directory") from None
         size = manifest.first_index + manifest.count
         self.report(tree.size - manifest.first_index, manifest.count)
         while tree.size < size:
@@ -240,7 +243,7 @@ class Exporter:
                     actor="operator",
                     now=self.now(),
                     random=self.random,
-                    stream_id=progress.act_id,
+                    stream_id=progress.act,
                 )
         except psycopg.errors.UniqueViolation:  # by a run that ended before it could say so
             return

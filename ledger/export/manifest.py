@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
@@ -156,6 +157,8 @@ def _plain(value: object) -> Any:
     match value:
         case bytes():
             return value.hex()
+        case UUID():
+            return str(value)
         case str() | int() | None:
             return value
         case Sequence():

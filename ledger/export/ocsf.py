@@ -60,7 +60,7 @@ _AUTHENTICATION, _FINDING = _Class.AUTHENTICATION, _Class.DETECTION_FINDING
 _ACCOUNT, _ENTITY = _Class.ACCOUNT_CHANGE, _Class.ENTITY_MANAGEMENT
 _LOW, _MEDIUM, _HIGH = _Severity.LOW, _Severity.MEDIUM, _Severity.HIGH
 
-_TYPES: Mapping[str, _Mapped] = {
+MAPPED_TYPES: Mapping[str, _Mapped] = {
     "TokenIssued": _Mapped("A session was opened", _AUTHENTICATION, _LOGON),
     "TokenRotated": _Mapped("A refresh token was replaced by its successor", _AUTHENTICATION, _RENEW),
     "TokenReplayed": _Mapped("A replaced refresh token came back in its window", _AUTHENTICATION, _RENEW),
@@ -138,7 +138,7 @@ class OcsfMapping:
 
     def _mapped(self, event: SealedEvent, stored: StoredEvent, subject: str | None) -> dict[str, Any]:
         unknown = _Mapped(stored.type_name, _ENTITY, _OTHER, _LOW, entity=stored.type_name)
-        told = _TYPES.get(stored.type_name, unknown)
+        told = MAPPED_TYPES.get(stored.type_name, unknown)
         payload: dict[str, Any] = orjson.loads(stored.payload)
         personal: dict[str, Any] = {} if stored.data is None else orjson.loads(stored.data)
         made = {

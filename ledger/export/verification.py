@@ -165,7 +165,6 @@ class _Verification:
                 else:
                     self._found.absent.append(one.name)
             self._verify_lines(events, personal)
-            events.end()
             if personal is not None:
                 personal.end()
 
@@ -195,6 +194,7 @@ class _Verification:
             self._tree.append(line.leaf_hash)
             if self._tree.size % _REPORTED_EVERY == 0:
                 self._report(self._tree.size - self._manifest.first_index, self._manifest.count)
+        events.end()
         if record is not None and personal is not None:
             raise ExportFaultError(
                 "the record is of no event with personal data in its place",
