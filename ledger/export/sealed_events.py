@@ -16,8 +16,8 @@ from ledger.leaf import leaf_bytes, leaf_hash
 from ledger.sql_files import sql
 
 _A_STEP = 5_000
-_PLAN = "SET enable_hashjoin = off; SET enable_mergejoin = off"
-"""Other joins read whole tables for the few thousand rows of a step."""
+_PLAN = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off"
+"""By other plans a step of a few thousand rows reads whole tables."""
 
 
 class DamagedLogError(Exception):

@@ -68,7 +68,8 @@ class Verified:
     personal_data: int = 0
     """Records that are what their events commit to."""
     without_personal_data: int = 0
-    """Events that had personal data of which there is no record here: erased, or the file was taken away."""
+    """Events that had personal data of which there is no record here: erased, or the file was taken away.
+    Not counted where personal data has no files of its own."""
     absent: list[str] = field(default_factory=list)
     """Files of personal data that are not there."""
 
@@ -169,7 +170,8 @@ class _Verification:
                 personal.end()
 
     def _verify_lines(self, events: _Lines, personal: _Lines | None) -> None:
-        decode = read_ocsf_line if self._manifest.format is ExportFormat.OCSF else EventLine.decode
+        apart = self._manifest.format is not ExportFormat.OCSF
+        decode = EventLine.decode if apart else read_ocsf_line
         records = iter(()) if personal is None else personal.read(PersonalDataLine.decode)
         record = next(records, None)
         for line in events.read(decode):
@@ -190,7 +192,8 @@ class _Verification:
                     _verify_record(personal.name, record, facts)
                     self._found.personal_data += 1
                     record, commitment = next(records, None), None
-            self._found.without_personal_data += commitment is not None
+            if apart and commitment is not None:
+                self._found.without_personal_data += 1
             self._tree.append(line.leaf_hash)
             if self._tree.size % _REPORTED_EVERY == 0:
                 self._report(self._tree.size - self._manifest.first_index, self._manifest.count)

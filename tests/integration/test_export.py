@@ -24,7 +24,7 @@ from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from ledger.event_codec import decode_payload
 from ledger.events import AdministrativeEvent, ExportCompleted, FamilyEvent
-from ledger.export.directory import PROGRESS_NAME, ExportError, open_directory
+from ledger.export.directory import PROGRESS_NAME, ExportDirectory, ExportError, open_directory
 from ledger.export.manifest import MANIFEST_NAME, ExportFormat
 from ledger.export.ocsf import MAPPED_TYPES
 from ledger.export.sealed_events import DamagedLogError
@@ -248,7 +248,7 @@ async def test_a_killed_export_goes_on_whatever_it_was_doing(
     jwk = json.dumps(dict(keys.known[0].jwk()))
     kills = 0
     while True:
-        step = chance.randint(1, 12)
+        step = chance.randint(1, 12) if kills else 2  # first of all when nothing has its name yet
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.killed_export", database_url, str(directory), jwk, str(step)
         )
@@ -261,6 +261,23 @@ async def test_a_killed_export_goes_on_whatever_it_was_doing(
     assert verified(directory, keys).manifest.count == size
     assert len(completed(database_url)) == 1
     assert not (directory / PROGRESS_NAME).exists()
+
+
+async def test_an_export_that_was_ended_when_its_event_was_recorded_does_not_record_it_again(
+    database_url: str, size: int, keys: LogKeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: ExportDirectory) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ExportDirectory, "forget_progress", stop)
+        with pytest.raises(Stopped):
+            await export(database_url, keys, tmp_path / "export")
+    assert (tmp_path / "export" / PROGRESS_NAME).exists()
+    again = await export(database_url, keys, tmp_path / "export")
+    assert (again.new, again.written) == (True, 0)
+    assert len(completed(database_url)) == 1
+    assert not (tmp_path / "export" / PROGRESS_NAME).exists()
 
 
 @contextmanager
