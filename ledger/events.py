@@ -268,6 +268,8 @@ class ExportCompleted:
     """Leaves."""
     manifest_hash: bytes
     """SHA-256 of the export's manifest, which holds the hashes of all its files."""
+    session_id: str | None = None
+    """Of an export of this session alone: the index is of its first event, the hash of its one file."""
 
 
 FamilyEvent = (

@@ -6,12 +6,16 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import click
+from click.core import ParameterSource
+from psycopg import AsyncConnection
 
 from api.cli.progress import progress
 from api.database import Database, unhurried_connection
@@ -22,6 +26,7 @@ from ledger.export.exporter import Exported, Exporter
 from ledger.export.manifest import MANIFEST_NAME, ExportFormat
 from ledger.export.ocsf import OcsfMapping
 from ledger.export.sealed_events import DamagedLogError
+from ledger.export.session import SESSION_NAME, SessionExport, export_session
 from ledger.key_ring import KeyState
 from ledger.key_store import KeyKind
 from ledger.log_key_ring import verifier_of
@@ -47,19 +52,37 @@ from ledger.signing_algorithm import verification_key
     show_default=True,
     help="The first leaf; with the end of an earlier export it holds what came since.",
 )
+@click.option("--session", "session", type=click.UUID, help="Only this session, with its inclusion proof.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object at the end.")
-def command(directory: Path, format_name: str, first_index: int, as_json: bool) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context,
+    directory: Path,
+    format_name: str,
+    first_index: int,
+    session: UUID | None,
+    as_json: bool,
+) -> None:
     """Export the sealed log into the directory DIR, up to the latest checkpoint, with what proves it.
 
     Run again after whatever ended it, the same command goes on after the last complete file, towards the same
     checkpoint. An export with a manifest.json is complete; an event ExportCompleted is recorded with it.
 
-    The files personal-data-*.jsonl may be stored or deleted apart: the rest is verified without them. All
+    With --session it is one small file, session.json, and the proof that its newest sealed event is in the
+    log; the chain of hashes proves the others.
+
+    The files personal-data-* may be stored or deleted apart: the rest is verified without them. All
     files are readable by their owner only.
     """
+    whole = all(_is_default(ctx, name) for name in ("format_name", "first_index"))
+    if session is not None and not whole:
+        raise click.UsageError("--session goes with neither --format nor --from-index.")
     started = time.monotonic()
     settings = load_settings(os.environ)
     try:
+        if session is not None:
+            _tell_session(asyncio.run(_export_session(settings, directory, session)), as_json=as_json)
+            return
         exported = asyncio.run(_export(settings, directory, ExportFormat(format_name), first_index))
     except DamagedLogError as error:
         raise click.ClickException(str(error)) from None
@@ -74,14 +97,7 @@ def command(directory: Path, format_name: str, first_index: int, as_json: bool) 
 async def _export(settings: Settings, directory: Path, wanted: ExportFormat, first_index: int) -> Exported:
     with Database(settings) as database:
         async with unhurried_connection(database.url) as connection:
-            records = [one for one in await key_store.list_keys(connection) if one.kind is KeyKind.LOG]
-            keys = [
-                verification_key(one.public_jwk or {}) for one in records if one.state is not KeyState.REVOKED
-            ]
-
-            def verifiers(origin: str) -> Sequence[Verifier]:
-                return [verifier_of(key, origin) for key in keys]
-
+            verifiers = await _verifiers(connection)
             with progress("export", unit="events") as report:
                 exporter = Exporter(
                     connection=connection,
@@ -94,6 +110,49 @@ async def _export(settings: Settings, directory: Path, wanted: ExportFormat, fir
                 latest = await exporter.latest()
                 with open_directory(directory) as opened:
                     return await exporter.export(opened, latest, format=wanted, first_index=first_index)
+
+
+async def _export_session(settings: Settings, directory: Path, session: UUID) -> tuple[SessionExport, bytes]:
+    with Database(settings) as database:
+        async with unhurried_connection(database.url) as connection:
+            verifiers = await _verifiers(connection)
+            with open_directory(directory) as opened:
+                return await export_session(
+                    connection,
+                    opened,
+                    session,
+                    verifiers=verifiers,
+                    now=datetime.now(UTC),
+                    random=os.urandom,
+                )
+
+
+async def _verifiers(connection: AsyncConnection[Any]) -> Callable[[str], Sequence[Verifier]]:
+    """The log's keys that are good, by its origin."""
+    records = [one for one in await key_store.list_keys(connection) if one.kind is KeyKind.LOG]
+    keys = [verification_key(one.public_jwk or {}) for one in records if one.state is not KeyState.REVOKED]
+    return lambda origin: [verifier_of(key, origin) for key in keys]
+
+
+def _is_default(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.DEFAULT
+
+
+def _tell_session(exported: tuple[SessionExport, bytes], *, as_json: bool) -> None:
+    export, digest = exported
+    told = {
+        "session": str(export.session),
+        "count": len(export.leaves),
+        "leaf_index": export.leaf_index,
+        "sha256": digest.hex(),
+    }
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    click.echo(
+        f"{len(export.leaves)} events of session {export.session}, the newest leaf {export.leaf_index}"
+    )
+    click.echo(f"{SESSION_NAME}: SHA-256 {digest.hex()}")
 
 
 def _lines(directory: Path, exported: Exported, seconds: float) -> list[str]:

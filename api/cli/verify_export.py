@@ -11,8 +11,10 @@ import click
 
 from api.cli.output import printable
 from api.cli.progress import progress
+from ledger.export.fault import ExportFaultError
 from ledger.export.manifest import ExportFormat
-from ledger.export.verification import ExportFaultError, Verified, verify_export
+from ledger.export.session import SESSION_NAME, VerifiedSession, verify_session
+from ledger.export.verification import Verified, verify_export
 from ledger.signed_note import NoteError, Verifier
 
 _LARGEST_KEY_FILE = 1_000_000
@@ -32,13 +34,17 @@ def command(directory: Path, key_file: Path | None, as_json: bool) -> None:
     """Verify an export in DIR: every file, every event, every link, and that all lead to the signed root.
 
     Without --vkey the key in the export itself is used, which shows only that the export agrees with itself.
-    Files of personal data that are not there are not missed. Needs memory for each stream, about 250 bytes.
+    Files of personal data that are not there are not missed. Needs memory for each session, about 250 bytes.
+    An export of one session is verified from its first event to the newest that was sealed.
 
     Exit status 1 and the first that is wrong when anything is.
     """
     verifiers = None if key_file is None else _read_keys(key_file)
     started = time.monotonic()
     try:
+        if (directory / SESSION_NAME).exists():
+            _tell_session(verify_session(directory, verifiers), as_json=as_json)
+            return
         with progress("verify-export", unit="events") as report:
             verified = verify_export(
                 directory, verifiers, report=lambda done, total: report(done, total, done)
@@ -75,6 +81,52 @@ def _read_keys(path: Path) -> list[Verifier]:
     return keys
 
 
+def _tell_session(verified: VerifiedSession, *, as_json: bool) -> None:
+    export, checkpoint = verified.export, verified.checkpoint
+    if as_json:
+        told: dict[str, object] = {
+            "verified": True,
+            "origin_proved": verified.trusted,
+            "origin": export.origin,
+            "session": str(export.session),
+            "count": len(export.leaves),
+            "leaf_index": export.leaf_index,
+            "tree_size": checkpoint.size,
+            "root": checkpoint.root.hex(),
+            "verifier_key": export.verifier_key,
+            "personal_data": verified.personal_data,
+            "without_personal_data": verified.without_personal_data,
+            "sha256": verified.file_hash.hex(),
+        }
+        click.echo(json.dumps(told))
+        return
+    click.echo(f"verified: {len(export.leaves)} events of session {export.session}, from its first one on")
+    click.echo(
+        printable(
+            f"the newest is leaf {export.leaf_index} of {export.origin}, under the signed root of "
+            f"{checkpoint.size} leaves, {checkpoint.root.hex()}"
+        )
+    )
+    click.echo(_personal_data_line(verified))
+    click.echo(f"SHA-256 of {SESSION_NAME}, as in the event ExportCompleted: {verified.file_hash.hex()}")
+    if not verified.trusted:
+        click.echo(printable(_own_key_line(export.verifier_key)))
+
+
+def _personal_data_line(verified: Verified | VerifiedSession) -> str:
+    return (
+        f"personal data: {verified.personal_data} records are what their events commit to, "
+        f"{verified.without_personal_data} events have none here any more"
+    )
+
+
+def _own_key_line(verifier_key: str) -> str:
+    return (
+        f"the key {verifier_key} is the export's own: this shows that the export agrees with itself, "
+        "not whose it is; give --vkey with the key that `token-ledger keys list` told you"
+    )
+
+
 def _lines(verified: Verified, seconds: float) -> list[str]:
     manifest, checkpoint = verified.manifest, verified.checkpoint
     end = manifest.first_index + manifest.count
@@ -91,18 +143,12 @@ def _lines(verified: Verified, seconds: float) -> list[str]:
     if manifest.format is ExportFormat.OCSF:
         lines.append("proved is raw_data, the leaf, of each event; what is mapped beside it is not")
     else:
-        lines.append(
-            f"personal data: {verified.personal_data} records are what their events commit to, "
-            f"{verified.without_personal_data} events have none here any more"
-        )
+        lines.append(_personal_data_line(verified))
     if verified.absent:
         lines.append(f"{len(verified.absent)} files of personal data are not there")
     lines.append(f"SHA-256 of the manifest, as in the event ExportCompleted: {verified.manifest_hash.hex()}")
     if not verified.trusted:
-        lines.append(
-            f"the key {manifest.verifier_key} is the export's own: this shows that the export agrees with "
-            "itself, not whose it is; give --vkey with the key that `token-ledger keys list` told you"
-        )
+        lines.append(_own_key_line(manifest.verifier_key))
     return lines
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -63,6 +63,11 @@ class Progress:
 _progress = TypeAdapter(Progress)
 
 
+def draft_name(name: str) -> str:
+    """Of a file that is being written."""
+    return f".{name}.draft"
+
+
 class Part:
     """A file that is being written."""
 
@@ -106,10 +111,10 @@ class ExportDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def is_empty(self) -> bool:
-        """Whether nothing is in it but what a command that was ended at once may have left."""
+    def is_empty(self, *, but: Collection[str]) -> bool:
+        """Whether nothing is in it `but` these files, which a command that was killed can have left."""
         with _told(self.path, "read"):
-            return all(one.name == self._draft(PROGRESS_NAME).name for one in self.path.iterdir())
+            return all(one.name in but for one in self.path.iterdir())
 
     def progress(self) -> Progress | None:
         """How far an export is that was begun here; None: none was, or it is complete."""
@@ -171,12 +176,12 @@ class ExportDirectory:
 
     def save(self, progress: Progress) -> None:
         """Say that the files it names are complete, which they must be."""
-        self._replace(PROGRESS_NAME, spell(progress))
+        self.write(PROGRESS_NAME, spell(progress))
 
     def complete(self, manifest: Manifest) -> bytes:
         """Write the manifest; gives its bytes."""
         data = manifest.encode()
-        self._replace(MANIFEST_NAME, data)
+        self.write(MANIFEST_NAME, data)
         return data
 
     def forget_progress(self) -> None:
@@ -184,7 +189,8 @@ class ExportDirectory:
         with _told(self.path / PROGRESS_NAME, "deleted"):
             (self.path / PROGRESS_NAME).unlink(missing_ok=True)
 
-    def _replace(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes) -> None:
+        """Write a small file as a whole; it is on the disk when this returns."""
         draft = self._draft(name)
         with _told(self.path / name, "written"):
             try:
@@ -212,7 +218,7 @@ class ExportDirectory:
             return path.read_bytes() if path.exists() else None
 
     def _draft(self, name: str) -> Path:
-        return self.path / f".{name}.draft"
+        return self.path / draft_name(name)
 
     @staticmethod
     def _create(path: Path) -> FileIO:

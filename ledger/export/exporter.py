@@ -16,12 +16,12 @@ from ledger.canonical import timestamp
 from ledger.checkpoint import CheckpointBody, CheckpointError
 from ledger.checkpoints import SignedCheckpoint, latest_checkpoint
 from ledger.events import ExportCompleted
-from ledger.export.directory import ExportDirectory, ExportError, Progress
+from ledger.export.checkpoint_key import signed_by
+from ledger.export.directory import PROGRESS_NAME, ExportDirectory, ExportError, Progress, draft_name
 from ledger.export.lines import EventLine, PersonalDataLine
 from ledger.export.manifest import FORMAT_VERSION, KINDS, ExportFormat, Manifest
 from ledger.export.ocsf import OcsfMapping
 from ledger.export.sealed_events import DamagedLogError, SealedEvent, read_sealed, read_subjects
-from ledger.log_key_ring import open_checkpoint
 from ledger.merkle_tree import Frontier, root_nodes
 from ledger.signed_note import NoteError, Verifier, open_note
 from ledger.tree_reader import read_nodes, read_root
@@ -88,7 +88,7 @@ class Exporter:
         progress, manifest = directory.progress(), directory.manifest()
         begun = manifest or (None if progress is None else progress.manifest)
         if begun is None:
-            if not directory.is_empty():
+            if not directory.is_empty(but={draft_name(PROGRESS_NAME)}):
                 raise ExportError(f"{directory.path} holds other things: name an empty directory")
             progress = await self._begin(latest, format, first_index)
             directory.save(progress)
@@ -124,7 +124,7 @@ class Exporter:
     ) -> Progress:
         if first_index >= latest.size:
             raise ExportError(f"the log has {latest.size} sealed events: there is none from {first_index} on")
-        verifier = self._verifier_of(latest)
+        verifier = signed_by(latest, self.verifiers(latest.origin))
         nodes = root_nodes(first_index)
         hashes = await read_nodes(self.connection, nodes)
         edge = tuple(hashes[node] for node in nodes)
@@ -141,22 +141,6 @@ class Exporter:
         )
         act = administrative.new_stream_id(self.now(), self.random)
         return Progress(manifest=manifest, edge=edge, removed=0, act=act)
-
-    def _verifier_of(self, latest: SignedCheckpoint) -> Verifier:
-        for verifier in self.verifiers(latest.origin):
-            try:
-                body = open_checkpoint(latest.note, (verifier,))
-            except (NoteError, CheckpointError):
-                continue
-            if (body.size, body.root) != (latest.size, latest.root):
-                raise DamagedLogError(
-                    "the stored log is not the one that was signed: run token-ledger verify"
-                )
-            return verifier
-        raise ExportError(
-            "the latest checkpoint is signed by no key of this deployment that is good: the next event that "
-            "is sealed brings a new one"
-        )
 
     async def _check_same(
         self,

@@ -20,8 +20,8 @@ from ledger.canonical import MAXIMUM_INTEGER
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
 
-_Number = Annotated[int, Field(ge=0, le=MAXIMUM_INTEGER)]
-_Hash = Annotated[bytes, Field(min_length=32, max_length=32)]
+Number = Annotated[int, Field(ge=0, le=MAXIMUM_INTEGER)]
+Hash = Annotated[bytes, Field(min_length=32, max_length=32)]
 _Record = TypeVar("_Record")
 strict = with_config(ConfigDict(strict=True, extra="forbid", val_json_bytes="hex"))
 """How the dataclasses of an export are read: nothing is converted but hashes, which are in hex."""
@@ -70,12 +70,12 @@ class ExportedFile:
 
     name: str
     personal_data: bool
-    first_index: _Number
+    first_index: Number
     """Where its range of the log begins."""
-    count: _Number
+    count: Number
     """Lines: one a leaf; of personal data one an event that has any."""
-    bytes: _Number
-    sha256: _Hash
+    bytes: Number
+    sha256: Hash
 
 
 @strict
@@ -87,14 +87,14 @@ class Manifest:
     format: ExportFormat
     origin: str
     """The name of the log."""
-    first_index: _Number
-    count: _Number
+    first_index: Number
+    count: Number
     """Leaves, from the first index to the end of the checkpoint's tree."""
     checkpoint: str
     """The signed note that it is proved against."""
     verifier_key: str
     """Verifies the note; to be compared with one that was got in another way."""
-    left_edge: tuple[_Hash, ...]
+    left_edge: tuple[Hash, ...]
     """The perfect subtrees of the tree before the first index: with the leaves they make the root."""
     files: tuple[ExportedFile, ...]
 
@@ -109,9 +109,7 @@ class Manifest:
         Raises:
             ManifestError: it is none, of another version, or spelled otherwise.
         """
-        version = _version(data)
-        if version != FORMAT_VERSION:
-            raise ManifestError(f"is of version {version}; this program reads version {FORMAT_VERSION}")
+        check_version(data)
         return read_spelled(_adapter, data)
 
 
@@ -140,7 +138,12 @@ def read_spelled(adapter: TypeAdapter[_Record], data: bytes) -> _Record:
     return record
 
 
-def _version(data: bytes) -> object:
+def check_version(data: bytes) -> None:
+    """See that it is of the version that this program reads.
+
+    Raises:
+        ManifestError: it is of another, or names none.
+    """
     try:
         parsed = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -150,7 +153,8 @@ def _version(data: bytes) -> object:
     version = parsed.get("version")
     if not isinstance(version, int):
         raise ManifestError("names no version")
-    return version
+    if version != FORMAT_VERSION:
+        raise ManifestError(f"is of version {version}; this program reads version {FORMAT_VERSION}")
 
 
 def _plain(value: object) -> Any:

@@ -77,6 +77,26 @@ async def read_sealed(
         first = end
 
 
+async def read_sealed_stream(connection: AsyncConnection[Any], stream_id: UUID) -> list[SealedEvent]:
+    """What of a stream is sealed, oldest first; empty where nothing is. A round trip for each 5,000 events.
+
+    Raises:
+        DamagedLogError: an event is not the one that was sealed.
+    """
+    events: list[SealedEvent] = []
+    while True:
+        after = events[-1].version if events else 0
+        cursor = await connection.execute(
+            sql("ledger", "sealed_stream"),
+            {"stream_id": stream_id, "after": after, "maximum": _A_STEP},
+            binary=True,
+        )
+        page = [_sealed_event(row) for row in await cursor.fetchall()]
+        events += page
+        if len(page) < _A_STEP:
+            return events
+
+
 async def read_subjects(connection: AsyncConnection[Any], streams: Iterable[UUID]) -> dict[UUID, str | None]:
     """Whom the streams are about; a stream that is about nobody, or unknown, is left out. One round trip."""
     wanted = sorted(set(streams))

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from ledger.checkpoint import CheckpointBody, CheckpointError
+from ledger.checkpoint import CheckpointBody
+from ledger.export.checkpoint_key import open_with
+from ledger.export.fault import ExportFaultError, read_whole
 from ledger.export.lines import EventLine, LeafFacts, LineError, PersonalDataLine
 from ledger.export.manifest import (
     KINDS,
@@ -26,26 +28,12 @@ from ledger.export.manifest import (
 )
 from ledger.export.ocsf import read_ocsf_line
 from ledger.leaf import leaf_hash
-from ledger.log_key_ring import open_checkpoint
 from ledger.merkle_tree import Frontier
-from ledger.signed_note import NoteError, Verifier
+from ledger.signed_note import Verifier
 
-_LARGEST_MANIFEST = 64 << 20
 _LONGEST_LINE = 16 << 20
 _REPORTED_EVERY = 1000
 _Line = TypeVar("_Line")
-
-
-class ExportFaultError(Exception):
-    """The export is not what was signed; `str` is one line that names the file and the leaf."""
-
-    def __init__(self, what: str, *, file: str | None = None, leaf_index: int | None = None) -> None:
-        self.what = what
-        self.file = file
-        self.leaf_index = leaf_index
-        where = [] if file is None else [file]
-        where += [] if leaf_index is None else [f"leaf {leaf_index}"]
-        super().__init__(f"{', '.join(where)}: {what}" if where else what)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,22 +118,13 @@ class _Verification:
 
     def _open_checkpoint(self, verifiers: Sequence[Verifier] | None) -> CheckpointBody:
         manifest = self._manifest
-        try:
-            own = Verifier.parse(manifest.verifier_key)
-        except NoteError as error:
-            raise ExportFaultError(str(error), file=MANIFEST_NAME) from None
-        if verifiers is not None and own not in verifiers:
-            raise ExportFaultError(
-                f"it is proved with the key {own}, which is not the one given: it is of another log, or of "
-                "another of its keys",
-                file=MANIFEST_NAME,
-            )
-        try:
-            body = open_checkpoint(manifest.checkpoint, (own,))
-        except (NoteError, CheckpointError) as error:
-            raise ExportFaultError(f"the checkpoint is not good: {error}", file=MANIFEST_NAME) from None
-        if body.origin != manifest.origin:
-            raise ExportFaultError(f"the checkpoint is of the log {body.origin}", file=MANIFEST_NAME)
+        body = open_with(
+            manifest.checkpoint,
+            origin=manifest.origin,
+            verifier_key=manifest.verifier_key,
+            given=verifiers,
+            file=MANIFEST_NAME,
+        )
         if body.size != manifest.first_index + manifest.count or not manifest.count:
             raise ExportFaultError(
                 f"the checkpoint covers {body.size} leaves, the export goes from {manifest.first_index} to "
@@ -189,7 +168,7 @@ class _Verification:
                 facts = self._verify_leaf(events.name, line, line.leaf)
                 commitment = facts.personal_data
                 if record is not None and personal is not None and record.leaf_index == index:
-                    _verify_record(personal.name, record, facts)
+                    _verify_record(record, facts, file=personal.name)
                     self._found.personal_data += 1
                     record, commitment = next(records, None), None
             if apart and commitment is not None:
@@ -305,7 +284,7 @@ class _Lines:
             raise ExportFaultError("is not the file of the manifest: it was changed", file=self.name)
 
 
-def _verify_record(file: str, record: PersonalDataLine, facts: LeafFacts) -> None:
+def _verify_record(record: PersonalDataLine, facts: LeafFacts, *, file: str) -> None:
     if (record.stream, record.version) != (str(facts.stream), facts.version):
         what = "the record is of another event than the leaf"
     elif facts.personal_data is None:
@@ -318,16 +297,12 @@ def _verify_record(file: str, record: PersonalDataLine, facts: LeafFacts) -> Non
 
 
 def _read_manifest(directory: Path) -> tuple[Manifest, bytes]:
-    try:
-        with (directory / MANIFEST_NAME).open("rb") as file:
-            data = file.read(_LARGEST_MANIFEST)
-    except FileNotFoundError:
+    if not (directory / MANIFEST_NAME).exists():
         raise ExportFaultError(
             "there is no manifest: the export is not complete; run the command again that wrote it",
             file=MANIFEST_NAME,
-        ) from None
-    except OSError as error:
-        raise ExportFaultError(f"cannot be read ({error.strerror})", file=MANIFEST_NAME) from None
+        )
+    data = read_whole(directory / MANIFEST_NAME)
     try:
         return Manifest.decode(data), hashlib.sha256(data).digest()
     except ManifestError as error:

@@ -76,6 +76,28 @@ def test_the_same_command_again_says_what_is_there_and_what_came_since(
     assert "holds an export in the format ocsf from index 1" in command_line.refusal("export", directory)
 
 
+def test_one_session_is_exported_with_its_proof(
+    command_line: CommandLine, bare: CommandLine, sealed: int, tmp_path: Path
+) -> None:
+    session = json.loads(command_line.answer("sessions", "list", "--subject", "ada", "--json"))["id"]
+    told = summary(command_line, "export", str(tmp_path / "ada"), "--session", session)
+    assert (told["session"], told["count"]) == (session, 2)
+    keys = tmp_path / "log.vkey"
+    keys.write_text("\n".join(command_line.answer("keys", "list").splitlines()[-2:]))
+    verified = bare.answer("verify-export", str(tmp_path / "ada"), "--vkey", str(keys))
+    assert verified.startswith(f"verified: 2 events of session {session}, from its first one on\n")
+    assert "personal data: 2 records" in verified
+    assert told["sha256"] in verified
+    found = summary(bare, "verify-export", str(tmp_path / "ada"))
+    assert (found["verified"], found["origin_proved"], found["count"]) == (True, False, 2)
+
+    both = command_line.run("export", str(tmp_path / "both"), "--session", session, "--from-index", "0")
+    assert (both.status, both.out) == (2, "")
+    assert "--session goes with neither" in both.err
+    (tmp_path / "ada" / "session.json").write_text("{}")
+    assert bare.run("verify-export", str(tmp_path / "ada")).line == "session.json: names no version"
+
+
 def test_a_disk_that_is_full_is_one_line_and_the_same_command_goes_on(
     command_line: CommandLine, bare: CommandLine, sealed: int, tmp_path: Path
 ) -> None:

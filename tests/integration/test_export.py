@@ -13,22 +13,33 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
+from uuid import UUID
 
 import jsonschema_rs
 import pytest
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+from psycopg import AsyncConnection
 
 from ledger.event_codec import decode_payload
 from ledger.events import AdministrativeEvent, ExportCompleted, FamilyEvent
 from ledger.export.directory import PROGRESS_NAME, ExportDirectory, ExportError, open_directory
-from ledger.export.manifest import MANIFEST_NAME, ExportFormat
+from ledger.export.fault import ExportFaultError
+from ledger.export.manifest import MANIFEST_NAME, ExportFormat, spell
 from ledger.export.ocsf import MAPPED_TYPES
 from ledger.export.sealed_events import DamagedLogError
-from ledger.export.verification import ExportFaultError, Verified, verify_export
+from ledger.export.session import (
+    PERSONAL_DATA_NAME,
+    SESSION_NAME,
+    SessionExport,
+    export_session,
+    verify_session,
+)
+from ledger.export.verification import Verified, verify_export
 from ledger.leaf import leaf_hash
 from ledger.log_key_ring import LogKeyRing
 from ledger.personal_data import SaltedPersonalData
@@ -501,3 +512,101 @@ async def test_ocsf_tells_who_when_and_from_where_and_proves_its_leaves(
 def test_every_type_of_event_has_its_ocsf_class() -> None:
     known = {one.__name__ for one in (*get_args(FamilyEvent), *get_args(AdministrativeEvent))}
     assert known <= set(MAPPED_TYPES)
+
+
+# ----------------------------------------------------------------------------------------------- one session
+
+
+async def export_one(database_url: str, keys: LogKeyRing, path: Path, session: UUID) -> SessionExport:
+    async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute("SET ROLE token_ledger_service; SET TimeZone = 'UTC'")
+        with open_directory(path) as directory:
+            made, _ = await export_session(
+                connection,
+                directory,
+                session,
+                verifiers=keys.verifiers,
+                now=datetime.now(UTC),
+                random=os.urandom,
+            )
+    return made
+
+
+def sessions(database_url: str) -> list[UUID]:
+    return [one for (one,) in rows(database_url, "SELECT family_id FROM active_tokens ORDER BY 1")]
+
+
+async def test_a_session_is_proved_by_its_newest_event_and_its_chain(
+    database_url: str, size: int, keys: LogKeyRing, tmp_path: Path
+) -> None:
+    statement = "SELECT stream_id, count(*), max(leaf_index) FROM log GROUP BY 1"
+    in_log = {stream: (count, newest) for stream, count, newest in rows(database_url, statement)}
+    for session in sessions(database_url):
+        directory = tmp_path / str(session)
+        made = await export_one(database_url, keys, directory, session)
+        found = verify_session(directory, keys.verifiers(ORIGIN))
+        stored = in_log[session]
+        assert (len(made.leaves), made.leaf_index) == stored
+        assert (found.personal_data, found.without_personal_data) == (stored[0], 0)
+        assert (found.checkpoint.size, found.trusted) == (size, True)
+        told = completed(database_url)[-1]
+        assert (told.format, told.count, told.session_id) == ("session", stored[0], str(session))
+        assert told.manifest_hash == hashlib.sha256((directory / SESSION_NAME).read_bytes()).digest()
+        (directory / PERSONAL_DATA_NAME).unlink()
+        assert verify_session(directory, None).without_personal_data == stored[0]
+
+
+async def test_any_changed_byte_of_an_exported_session_is_found(
+    database_url: str, size: int, keys: LogKeyRing, tmp_path: Path
+) -> None:
+    await export_one(database_url, keys, tmp_path, sessions(database_url)[0])
+    chance = Random(SEED)  # noqa: S311 - where it is changed
+    for path in (tmp_path / SESSION_NAME, tmp_path / PERSONAL_DATA_NAME):
+        good = path.read_bytes()
+        for place in chance.sample(range(len(good)), 250):
+            changed = bytes([good[place] ^ 1 << chance.randrange(8)])
+            path.write_bytes(good[:place] + changed + good[place + 1 :])
+            with pytest.raises(ExportFaultError):
+                verify_session(tmp_path, None)
+        path.write_bytes(good)
+    assert verify_session(tmp_path, None).personal_data > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda made: {"leaves": made.leaves[1:]}, "event 1 of the session is missing"),
+        (lambda made: {"leaves": made.leaves[:2] + made.leaves[3:]}, "event 3 of the session is missing"),
+        (lambda made: {"leaves": made.leaves[:-1]}, "the newest event is not in the signed log"),
+        (lambda made: {"leaves": ()}, "it holds no event"),
+        (lambda made: {"leaves": ("[]", *made.leaves)}, "event 1 holds a leaf that is no JSON object"),
+        (
+            lambda made: {"leaves": (made.leaves[0].replace("web", "wEb"), *made.leaves[1:])},
+            "event 2 is not chained to the one before",
+        ),
+        (lambda made: {"leaf_index": made.leaf_index + 1}, "the newest event is not in the signed log"),
+        (lambda made: {"proof": made.proof[1:]}, "the newest event is not in the signed log"),
+        (lambda made: {"session": UUID(int=1)}, "event 1 of the session is missing"),
+        (lambda made: {"origin": "other"}, "the checkpoint is of the log"),
+        (lambda made: {"version": 2}, "is of version 2"),
+    ],
+)
+async def test_a_session_that_was_changed_is_told(
+    database_url: str, size: int, keys: LogKeyRing, tmp_path: Path, change: Any, told: str
+) -> None:
+    made = await export_one(database_url, keys, tmp_path, sessions(database_url)[1])
+    (tmp_path / SESSION_NAME).write_bytes(spell(replace(made, **change(made))))
+    with pytest.raises(ExportFaultError, match=told):
+        verify_session(tmp_path, None)
+
+
+async def test_of_a_session_that_is_unknown_nothing_is_written(
+    database_url: str, size: int, keys: LogKeyRing, tmp_path: Path
+) -> None:
+    with pytest.raises(ExportError, match="no sealed event of a session"):
+        await export_one(database_url, keys, tmp_path, UUID(int=1))
+    assert contents(tmp_path) == {}
+    await export_one(database_url, keys, tmp_path, sessions(database_url)[0])
+    with pytest.raises(ExportError, match="holds other things"):
+        await export_one(database_url, keys, tmp_path, sessions(database_url)[0])
+    assert len(completed(database_url)) == 1

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.cli.main import token_ledger
+from ledger.export.fault import ExportFaultError
 from ledger.export.manifest import MANIFEST_NAME
-from ledger.export.verification import ExportFaultError, verify_export
+from ledger.export.verification import verify_export
 from ledger.signed_note import Verifier
 from tests.made_exports import SIGNER, hide, made_log, written
 

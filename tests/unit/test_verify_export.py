@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from ledger.checkpoint import CheckpointBody
+from ledger.export.fault import ExportFaultError
 from ledger.export.manifest import MANIFEST_NAME
-from ledger.export.verification import ExportFaultError, Verified, verify_export
+from ledger.export.verification import Verified, verify_export
 from ledger.merkle_tree import Frontier
 from ledger.signed_note import NoteSigner, Verifier
 from tests.made_exports import (
