@@ -14,6 +14,7 @@ from api.migrator import MigrationError
 from api.redaction import redacted
 from api.settings import SettingsError
 from ledger.clients import ClientConflictError, UnknownClientError
+from ledger.export.directory import ExportError
 from ledger.key_sealing import KeySealingError
 from ledger.key_store import KeyStoreError
 
@@ -27,6 +28,7 @@ _EXPECTED = (
     PolicyKeyError,
     ClientConflictError,
     UnknownClientError,
+    ExportError,
 )
 
 

@@ -27,12 +27,14 @@ async def append(
     personal_data: PersonalData = NOTHING_PERSONAL,
     now: datetime,
     random: Callable[[int], bytes],
+    stream_id: UUID | None = None,
 ) -> UUID:
     """Append the event in the caller's transaction; gives the id of its stream. One round trip.
 
-    `actor` is `client:<id>`, `operator` or `system`; `client_id` is of the client that acted, if one did.
+    `actor` is `client:<id>`, `operator` or `system`; `client_id` is of the client that acted, if one did. A
+    `stream_id` that was made before lets the act be tried again: a second time it fails.
     """
-    stream_id = uuid7((now - _EPOCH) // timedelta(milliseconds=1), random(10))
+    stream_id = stream_id or new_stream_id(now, random)
     row = recorder.event_row(
         event,
         stream_id=stream_id,
@@ -45,3 +47,8 @@ async def append(
     )
     await recorder.append(connection, [row])
     return stream_id
+
+
+def new_stream_id(now: datetime, random: Callable[[int], bytes]) -> UUID:
+    """Of an act at that time."""
+    return uuid7((now - _EPOCH) // timedelta(milliseconds=1), random(10))

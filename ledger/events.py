@@ -281,6 +281,20 @@ class ClientChanged:
     """Whether the secret before it stopped being good for anything."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportCompleted:
+    """An administrative act: a range of the sealed log was exported, up to the end of a checkpoint's tree."""
+
+    format: str
+    first_index: int
+    count: int
+    """Leaves."""
+    manifest_hash: bytes
+    """SHA-256 of the export's manifest, which holds the hashes of all its files."""
+    session_id: str | None = None
+    """Of an export of this session alone: the index is of its first event, the hash of its one file."""
+
+
 FamilyEvent = (
     TokenIssued
     | TokenRotated
@@ -304,5 +318,6 @@ AdministrativeEvent = (
     | SigningKeyRotated
     | ClientRegistered
     | ClientChanged
+    | ExportCompleted
 )
 Event = FamilyEvent | AdministrativeEvent

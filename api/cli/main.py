@@ -18,12 +18,14 @@ _COMMANDS = {
     "clients": "api.cli.clients",
     "demo": "api.cli.demo",
     "doctor": "api.cli.doctor",
+    "export": "api.cli.export",
     "keys": "api.cli.keys",
     "migrate": "api.cli.migrate",
     "replay": "api.cli.replay",
     "serve": "api.cli.serve",
     "sessions": "api.cli.sessions",
     "verify": "api.cli.verify",
+    "verify-export": "api.cli.verify_export",
 }
 _HELP = {
     "assertion": "Sign a login assertion of the development issuer.",
@@ -31,12 +33,14 @@ _HELP = {
     "clients": "Register clients and set their rules.",
     "demo": "Start a server and walk through the product over HTTP.",
     "doctor": "Say what is unsafe or contradictory in the configuration.",
+    "export": "Export the sealed log as files to be verified offline.",
     "keys": "List, rotate, retire and revoke the keys of the deployment.",
     "migrate": "Bring the schema of the database up to date.",
-    "replay": "Rebuild a view from the events and compare it with the live one.",
+    "replay": "Fold all events again and compare with the live view.",
     "serve": "Run the server.",
     "sessions": "List sessions, show their history, and end them.",
     "verify": "Verify every event, the sealed log and the view.",
+    "verify-export": "Verify an export offline: no database, no settings.",
 }
 USAGE_ERROR = 2
 """Exit status where the command line or the configuration cannot be used."""

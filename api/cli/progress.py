@@ -1,4 +1,4 @@
-"""How far long work is: a bar on a terminal, a line now and then elsewhere; on standard error."""
+"""How far long work is, on standard error: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -12,22 +12,36 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 _PLAIN_EVERY_SECONDS = 5
 
-Report = Callable[[int, int], None]
-"""Takes how much of the total is done, and how many events were seen for it."""
+Report = Callable[[int, int, int], None]
+"""Told how many are done, of how many, and how many events that was; first of all what was done before."""
 
 
-def progress(label: str, total: int, unit: str) -> AbstractContextManager[Report]:
-    """Work of that name on so many of a unit."""
+def progress(title: str, *, unit: str) -> AbstractContextManager[Report]:
+    """Show it until the end; `unit` is what is counted, a plural."""
     console = Console(stderr=True)
-    return _Bar(console, label, total) if console.is_terminal else nullcontext(_Lines(label, total, unit))
+    return _Bar(console, title) if console.is_terminal else nullcontext(_Lines(title, unit))
+
+
+class _Rate:
+    """Events a second since the first report."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._before: int | None = None
+
+    def told(self, events: int) -> str:
+        if self._before is None:
+            self._before = events
+        seconds = max(time.monotonic() - self._started, 0.001)
+        return f"{(events - self._before) / seconds:.0f} events/s"
 
 
 class _Bar(AbstractContextManager[Report]):
-    def __init__(self, console: Console, label: str, total: int) -> None:
-        columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    def __init__(self, console: Console, title: str) -> None:
+        columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
         self._progress = Progress(*columns, console=console, transient=True)
-        self._task = self._progress.add_task(label, total=total, rate="")
-        self._started = time.monotonic()
+        self._task = self._progress.add_task(title, total=None, rate="")
+        self._rate = _Rate()
 
     def __enter__(self) -> Report:
         self._progress.start()
@@ -36,23 +50,19 @@ class _Bar(AbstractContextManager[Report]):
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def _report(self, done: int, events: int) -> None:
-        rate = f"{events / max(time.monotonic() - self._started, 0.001):.0f} events/s"
-        self._progress.update(self._task, completed=done, rate=rate)
+    def _report(self, done: int, total: int, events: int) -> None:
+        self._progress.update(self._task, completed=done, total=total, rate=self._rate.told(events))
 
 
 class _Lines:
-    def __init__(self, label: str, total: int, unit: str) -> None:
-        self._label, self._total, self._unit = label, total, unit
-        self._started = time.monotonic()
-        self._next = self._started + _PLAIN_EVERY_SECONDS
+    def __init__(self, title: str, unit: str) -> None:
+        self._title = title
+        self._unit = unit
+        self._rate = _Rate()
+        self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
 
-    def __call__(self, done: int, events: int) -> None:
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + _PLAIN_EVERY_SECONDS
-            rate = events / (now - self._started)
-            click.echo(
-                f"{self._label}: {done} of {self._total} {self._unit}, {events} events ({rate:.0f}/s)",
-                err=True,
-            )
+    def __call__(self, done: int, total: int, events: int) -> None:
+        rate = self._rate.told(events)
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
+            click.echo(f"{self._title}: {done} of {total} {self._unit}, {rate}", err=True)

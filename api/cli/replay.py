@@ -85,14 +85,14 @@ async def _replay(url: str, *, dry_run: bool) -> _Replayed:
         total = await count_families(connection)
         bounds = [FIRST, *await boundaries(connection, _FAMILIES_A_PART), LAST]
     calls = {after: partial(_part, url, after, until, dry_run) for after, until in pairwise(bounds)}
-    with progress("replay", total, "families") as report:
+    with progress("replay", unit="families") as report:
         async for _, steps in in_processes(calls):
             for step in steps:
                 replayed.families += step.families
                 replayed.events += step.events
                 replayed.differences += len(step.differences)
                 replayed.first += step.differences[: _SHOWN - len(replayed.first)]
-            report(replayed.families, replayed.events)
+            report(replayed.families, total, replayed.events)
     replayed.seconds = time.monotonic() - started
     return replayed
 

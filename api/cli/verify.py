@@ -153,7 +153,7 @@ async def _verify(
     found, started = _Found(), time.monotonic()
     found.add(signed.problems)
     parts = {number: part for number, part in enumerate(resume.parts) if number not in resume.done}
-    with progress("verify", signed.size - first, "events") as report:
+    with progress("verify", unit="events") as report:
         async for step in verify(url, signed, parts, first=first):
             found.leaves += step.leaves
             found.add(step.problems)
@@ -166,7 +166,7 @@ async def _verify(
                 if not (step.problems or step.verified.differences):  # what is wrong is to be found again
                     resume.done.add(step.part)
                     resume.save()
-            report(found.events, found.events)
+            report(found.events, signed.size - first, found.events)
     found.seconds = time.monotonic() - started
     resume.forget()
     return signed, found

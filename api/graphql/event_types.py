@@ -49,6 +49,7 @@ class EventType(Enum):
     CLIENT_REGISTERED = "ClientRegistered"
     CLIENT_CHANGED = "ClientChanged"
     SIGNING_KEY_ROTATED = "SigningKeyRotated"
+    EXPORT_COMPLETED = "ExportCompleted"
 
 
 @described_type

@@ -12,6 +12,7 @@ from tests.cli.command_line import TOKEN_LEDGER, CommandLine
 
 COMMANDS = [
     "assertion",
+    "checkpoint",
     "clients",
     "clients create",
     "clients list",
@@ -19,6 +20,7 @@ COMMANDS = [
     "clients update",
     "demo",
     "doctor",
+    "export",
     "keys",
     "keys list",
     "keys retire",
@@ -30,6 +32,7 @@ COMMANDS = [
     "sessions",
     "sessions list",
     "sessions show",
+    "verify-export",
 ]
 
 
@@ -65,10 +68,15 @@ def test_the_version_is_the_one_of_the_package(bare: CommandLine) -> None:
         (["serve", "--workers", "0"], "--workers"),
         (["replay", "--projection", "other"], "active_tokens"),
         (["keys", "rotate"], "--kind"),
-        (["keys", "rotate", "--kind", "log"], "access"),
+        (["keys", "rotate", "--kind", "cursor"], "access"),
         (["keys", "retire"], "--kind"),
         (["keys", "retire", "x", "--kind", "access"], "either the key"),
         (["assertion"], "--subject"),
+        (["export"], "DIR"),
+        (["export", "x", "--format", "csv"], "jsonl"),
+        (["export", "x", "--from-index", "-1"], "--from-index"),
+        (["verify-export", "/nowhere"], "does not exist"),
+        (["verify-export", "/", "--vkey", "/nowhere"], "does not exist"),
         (["sessions", "show"], "ID"),
         (["sessions", "show", "42"], "UUID"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -41,7 +42,12 @@ class Running:
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["bash", "-c", command], env=self.environ, capture_output=True, text=True, check=False
+            ["bash", "-c", command],
+            env=self.environ,
+            cwd=self.environ["HOME"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def ask(self, query: str, variables: Mapping[str, Any], access_token: str | None = None) -> Any:
@@ -103,10 +109,14 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
         "TOKEN_ROTATED",
     ]
 
-    (commands,) = snippets("sh")
-    for command in commands.splitlines():
+    commands, evidence = snippets("sh")
+    for command in (*commands.splitlines(), *evidence.splitlines()):
         done = running.run(command)
         assert done.returncode == 0, (command, done.stderr)
+    (told,) = re.findall("`(jq [^`]*)`", README)
+    if shutil.which("jq"):  # not on every machine
+        facts = running.run(f"cat evidence/events-*.jsonl | {told}").stdout
+        assert f"TokenRotated\t{pair['session']['id']}" in facts
     shown = running.run(f"token-ledger sessions show {pair['session']['id']}")
     assert "TokenRotated" in shown.stdout
 
