@@ -32,6 +32,7 @@ COMMANDS = [
     "sessions",
     "sessions list",
     "sessions show",
+    "verify",
     "verify-export",
 ]
 
