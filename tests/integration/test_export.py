@@ -438,7 +438,8 @@ async def test_a_checkpoint_that_no_good_key_signed_is_refused(
         ("DELETE FROM log WHERE leaf_index = 9", "the log has no leaf 9"),
         ("DELETE FROM log WHERE leaf_index = 29", "the log has no leaf 29"),
         (
-            "UPDATE log SET stream_id = 'ffffffff-ffff-7fff-8fff-ffffffffffff', leaf_hash = sha256('x') WHERE leaf_index = 9",
+            "UPDATE log SET stream_id = 'ffffffff-ffff-7fff-8fff-ffffffffffff', leaf_hash = sha256('x') "
+            "WHERE leaf_index = 9",
             "root that was signed",
         ),
         ("DELETE FROM events WHERE version = 3", "leaf [0-9]+, was deleted, and not by retention"),
