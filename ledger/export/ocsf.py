@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ledger.export.lines import EventLine, hash_of, number_of, parse_object, text_of
-from ledger.export.sealed_events import SealedEvent, StoredEvent
+from ledger.export.sealed_events import SealedEvent, StoredEvent, began_at
 
 SCHEMA_VERSION = "1.5.0"
 
@@ -127,10 +127,10 @@ class OcsfMapping:
         )
 
     def _removed(self, event: SealedEvent) -> dict[str, Any]:
-        """Of the time is known when the stream began, which its id tells (RFC 9562 section 5.7)."""
+        """Of the time is known when the stream began."""
         return {
             **_classified(_Class.BASE_EVENT, 0, _Severity.INFORMATIONAL),
-            "time": event.stream_id.int >> 80,
+            "time": _milliseconds(began_at(event.stream_id)),
             "message": "An event that retention removed; its hash stayed",
             "metadata": {},
             "unmapped": {"removed": True},

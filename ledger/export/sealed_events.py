@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,9 @@ from ledger.leaf import leaf_bytes, leaf_hash
 from ledger.sql_files import sql
 
 _A_STEP = 5_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 253_402_300_799_999
+"""Milliseconds to the end of the year 9999; an id that is none of ours can tell a later time."""
 _PLAN = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off"
 """By other plans a step of a few thousand rows reads whole tables."""
 
@@ -53,13 +56,19 @@ class SealedEvent:
     """None: removed by retention."""
 
 
+def began_at(stream_id: UUID) -> datetime:
+    """When a stream began, to the millisecond: its id tells (RFC 9562 section 5.7)."""
+    return _EPOCH + timedelta(milliseconds=min(stream_id.int >> 80, _LATEST))
+
+
 async def read_sealed(
     connection: AsyncConnection[Any], first: int, until: int
 ) -> AsyncIterator[list[SealedEvent]]:
     """The leaves from `first` up to `until`, exclusive, in steps; a round trip each.
 
     Raises:
-        DamagedLogError: a leaf is missing, or an event is not the one that was sealed.
+        DamagedLogError: a leaf is missing, an event is not the one that was sealed, or it was deleted by
+            another hand than retention's.
     """
     await connection.execute(_PLAN)
     while first < until:
@@ -73,6 +82,7 @@ async def read_sealed(
                 raise DamagedLogError(f"the log has no leaf {index}: run token-ledger verify")
         if len(rows) != end - first:
             raise DamagedLogError(f"the log has no leaf {first + len(rows)}: run token-ledger verify")
+        await _check_removed(connection, rows)
         yield rows
         first = end
 
@@ -102,6 +112,21 @@ async def read_subjects(connection: AsyncConnection[Any], streams: Iterable[UUID
     wanted = sorted(set(streams))
     cursor = await connection.execute(sql("ledger", "first_payloads"), {"stream_ids": uuids(wanted)})
     return {stream_id: orjson.loads(payload).get("subject") for stream_id, payload in await cursor.fetchall()}
+
+
+async def _check_removed(connection: AsyncConnection[Any], events: Iterable[SealedEvent]) -> None:
+    """See that only retention removed events, which takes months as a whole. A round trip if any are gone."""
+    gone = [one for one in events if one.stored is None]
+    if not gone:
+        return
+    cursor = await connection.execute(sql("ledger", "months_kept"))
+    kept = {month for (month,) in await cursor.fetchall()}
+    for one in gone:
+        if f"{began_at(one.stream_id):%Y_%m}" in kept:
+            raise DamagedLogError(
+                f"event {one.stream_id}:{one.version}, leaf {one.leaf_index}, was deleted, and not by "
+                "retention: run token-ledger verify"
+            )
 
 
 def _sealed_event(row: tuple[Any, ...]) -> SealedEvent:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
@@ -25,8 +25,9 @@ import pytest
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 from psycopg import AsyncConnection
 
+from ledger import administrative
 from ledger.event_codec import decode_payload
-from ledger.events import AdministrativeEvent, ExportCompleted, FamilyEvent
+from ledger.events import AdministrativeEvent, ExportCompleted, FamilyEvent, SubjectSuspended
 from ledger.export.directory import PROGRESS_NAME, ExportDirectory, ExportError, open_directory
 from ledger.export.fault import ExportFaultError
 from ledger.export.manifest import MANIFEST_NAME, ExportFormat, spell
@@ -145,22 +146,30 @@ async def test_erased_personal_data_is_absent(
 
 @pytest.mark.parametrize("wanted", ExportFormat)
 async def test_of_a_month_that_retention_removed_the_hashes_are_exported(
-    database_url: str, size: int, keys: LogKeyRing, tmp_path: Path, wanted: ExportFormat
+    database_url: str, keys: LogKeyRing, tmp_path: Path, wanted: ExportFormat
 ) -> None:
-    rows(
-        database_url,
-        "DO $$ DECLARE one regclass; BEGIN FOR one IN SELECT inhrelid::regclass FROM pg_inherits WHERE "
-        "inhparent IN ('events'::regclass, 'personal_data'::regclass) LOOP "
-        "EXECUTE format('DROP TABLE %s', one); END LOOP; PERFORM create_months_ahead(); END $$",
-    )
+    month = datetime.now(UTC).replace(day=1) - timedelta(days=9)
+    async with await AsyncConnection.connect(database_url) as connection:
+        await connection.execute("SELECT create_month(%s)", (month.date(),))
+        for number in range(9):
+            event = SubjectSuspended(subject=f"subject {number}")
+            await administrative.append(connection, event, actor="operator", now=month, random=os.urandom)
+    assert await seal(database_url, keys) == 9
+    for parent in ("events", "personal_data"):
+        rows(database_url, f"DROP TABLE {parent}_{month:%Y_%m}")
     await record_some(database_url, sessions=1)
-    await seal(database_url, keys)
+    size = 9 + await seal(database_url, keys)
     exported = await export(database_url, keys, tmp_path / "export", wanted=wanted)
-    assert exported.removed == size
-    written = lines(tmp_path / "export", "events" if wanted is ExportFormat.JSONL else "ocsf")
-    assert all("leaf" not in one and "raw_data" not in one for one in written[:size])
+    assert (exported.removed, exported.manifest.count) == (9, size)
+    told = lines(tmp_path / "export", "events" if wanted is ExportFormat.JSONL else "ocsf")
+    assert all("leaf" not in one and "raw_data" not in one for one in told[:9])
+    assert all("leaf" in one or "raw_data" in one for one in told[9:])
     found = verified(tmp_path / "export", keys)
-    assert (found.removed, found.manifest.count) == (size, exported.manifest.count)
+    assert (found.removed, found.manifest.count) == (9, size)
+    if wanted is ExportFormat.OCSF:
+        validator = ocsf_validators()[0]
+        assert [str(error) for one in told[:9] for error in validator.iter_errors(one)] == []
+        assert abs(told[0]["time"] / 1000 - month.timestamp()) < 0.01
 
 
 async def test_a_part_from_an_index_is_proved_from_its_left_edge(
@@ -429,9 +438,10 @@ async def test_a_checkpoint_that_no_good_key_signed_is_refused(
         ("DELETE FROM log WHERE leaf_index = 9", "the log has no leaf 9"),
         ("DELETE FROM log WHERE leaf_index = 29", "the log has no leaf 29"),
         (
-            "UPDATE log SET stream_id = gen_random_uuid() , leaf_hash = sha256('x') WHERE leaf_index = 9",
+            "UPDATE log SET stream_id = repeat('f', 32)::uuid, leaf_hash = sha256('x') WHERE leaf_index = 9",
             "root that was signed",
         ),
+        ("DELETE FROM events WHERE version = 3", "leaf [0-9]+, was deleted, and not by retention"),
         ("UPDATE log_state SET root_hash = sha256('x')", "is not the one that was signed"),
     ],
 )
@@ -464,14 +474,17 @@ CLASSES = {
 }
 
 
+def ocsf_validators() -> dict[int, Any]:
+    """By the id of the class."""
+    schemas = OcsfJsonSchemaEmbedded(get_ocsf_schema(version="1.5.0"))
+    return {uid: jsonschema_rs.validator_for(schemas.get_class_schema(name)) for uid, name in CLASSES.items()}
+
+
 async def test_every_event_in_ocsf_is_valid_by_its_published_schema(
     database_url: str, size: int, keys: LogKeyRing, tmp_path: Path
 ) -> None:
     await export(database_url, keys, tmp_path / "export", wanted=ExportFormat.OCSF)
-    schemas = OcsfJsonSchemaEmbedded(get_ocsf_schema(version="1.5.0"))
-    validators = {
-        uid: jsonschema_rs.validator_for(schemas.get_class_schema(name)) for uid, name in CLASSES.items()
-    }
+    validators = ocsf_validators()
     written_events = lines(tmp_path / "export", "ocsf")
     assert len(written_events) == size
     for one in written_events:
