@@ -24,7 +24,8 @@ from api.trusted_issuers import load_trusted_issuers
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 COMMANDS = Path(sys.executable).parent
-LATER = {"checkpoint_file", "direct_database_url", "metrics_allow", "read_database_url", "retention"}
+OPERATION = re.compile(r"^(?:query|mutation|subscription) (\w+)", re.MULTILINE)
+LATER = {"metrics_allow", "read_database_url", "retention"}
 """Variables of parts that are not there yet."""
 
 
@@ -90,7 +91,8 @@ def running(database_url: str, tmp_path: Path) -> Iterator[Running]:
 
 
 def test_the_snippets_do_what_they_say(running: Running) -> None:
-    login, refresh, logout, me, signed_in, cut_off, erase_a_person = snippets("graphql")
+    operations = {name: text for text in snippets("graphql") for name in OPERATION.findall(text)}
+    login, refresh = operations.pop("Login"), operations.pop("Refresh")
     assertion = running.run("token-ledger assertion --subject ada").stdout.strip()
     pair = running.ask(login, {"assertion": assertion})["login"]
     second = running.ask(refresh, {"token": pair["refreshToken"]})["refresh"]
@@ -101,7 +103,7 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
     exec(verify.replace("http://127.0.0.1:8000", running.url), names)  # noqa: S102 - the README's own code
     assert names["claims_of"](second["accessToken"])["sid"] == pair["session"]["id"]
 
-    seen = running.ask(me, {}, second["accessToken"])["me"]
+    seen = running.ask(operations.pop("Me"), {}, second["accessToken"])["me"]
     (edge,) = seen["sessions"]["edges"]
     assert (seen["id"], edge["node"]["deviceLabel"]) == ("ada", "Ada's laptop")
     assert [one["node"]["type"] for one in edge["node"]["events"]["edges"]] == [
@@ -109,8 +111,7 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
         "TOKEN_ROTATED",
     ]
 
-    commands, evidence = snippets("sh")
-    for command in (*commands.splitlines(), *evidence.splitlines()):
+    for command in "".join(snippets("sh")).splitlines():
         done = running.run(command)
         assert done.returncode == 0, (command, done.stderr)
     (told,) = re.findall("`(jq [^`]*)`", README)
@@ -122,7 +123,7 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
 
     audit = running.run("token-ledger assertion --subject eva --claim scope=audit:read").stdout.strip()
     analyst = running.ask(login, {"assertion": audit})["login"]
-    found = running.ask(signed_in, {}, analyst["accessToken"])["subject"]
+    found = running.ask(operations.pop("WhereIsSignedIn"), {}, analyst["accessToken"])["subject"]
     assert (found["status"], found["notBefore"]) == ("ACTIVE", None)
     (edge,) = found["sessions"]["edges"]
     assert (edge["node"]["id"], edge["node"]["status"]) == (pair["session"]["id"], "ACTIVE")
@@ -134,20 +135,27 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
 
     admin = running.run("token-ledger assertion --subject root --claim scope=sessions:admin").stdout.strip()
     root = running.ask(login, {"assertion": admin})["login"]
-    told = running.ask(cut_off, {}, root["accessToken"])
+    told = running.ask(operations.pop("CutOff"), {}, root["accessToken"])
     assert told["suspendSubject"] == {"id": "eve", "status": "SUSPENDED"}
     assert told["revokeSessions"]["matched"] == 0
     assert told["setNotBefore"] == {"subject": "eve", "time": "2026-01-01T00:00:00.000000Z"}
 
     dpo = running.run("token-ledger assertion --subject dpo --claim scope=subjects:erase").stdout.strip()
     officer = running.ask(login, {"assertion": dpo})["login"]
-    told = running.ask(erase_a_person, {}, officer["accessToken"])
+    told = running.ask(operations.pop("EraseAPerson"), {}, officer["accessToken"])
     assert told == {
         "setLegalHold": {"id": "eve", "legalHold": False},
         "eraseSubject": {"id": "eve", "status": "ERASED"},
     }
 
-    assert running.ask(logout, {"token": second["refreshToken"]})["logout"] == {"revokedSessions": 1}
+    assert running.ask(operations.pop("Logout"), {"token": second["refreshToken"]})["logout"] == {
+        "revokedSessions": 1
+    }
+
+    proof = running.ask(operations.pop("Proof"), {})
+    assert proof["checkpoint"]["treeSize"] > 2
+    assert len(proof["consistencyProof"]["hashes"]) == 1
+    assert operations == {}
 
 
 def test_the_file_of_trusted_issuers_can_be_read(tmp_path: Path) -> None:
