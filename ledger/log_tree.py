@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.merkle_tree import Frontier
-from ledger.tiles import TILE_WIDTH, Tile, tile_root
-
-_HASH = 32
+from ledger.merkle_tree import HASH_LENGTH, fold, root_nodes
+from ledger.tiles import TILE_WIDTH, Tile, node_in_tile, tile_holding, tile_root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,39 +21,36 @@ class FullTile:
 class LogTree:
     """The tree at one size. Appending gives the tiles that become full."""
 
-    def __init__(self, *, frontier: Frontier, partial: list[bytes]) -> None:
+    def __init__(self, size: int, partial: list[bytes]) -> None:
         """`partial`: for each level, lowest first, the hashes of the tile that is not full yet."""
-        self._frontier = frontier
         self._partial = [bytearray(one) for one in partial]
-        self._level_sizes = [frontier.size]
-        for level in range(1, len(partial)):
-            self._level_sizes.append(self._level_sizes[level - 1] // TILE_WIDTH)
+        self._sizes = [size // TILE_WIDTH**level for level in range(len(partial))]
 
     @property
     def size(self) -> int:
-        return self._frontier.size
+        return self._sizes[0] if self._sizes else 0
 
     def root(self) -> bytes:
-        """Of the tree at its size (RFC 9162 section 2.1.1)."""
-        return self._frontier.root()
+        """Of the tree at its size (RFC 9162 section 2.1.1); some hundred hashes."""
+        nodes = root_nodes(self.size)
+        return fold([node_in_tile(node, bytes(self._partial[tile_holding(node).level])) for node in nodes])
 
     def append(self, leaf_hash: bytes) -> list[FullTile]:
         """Add a leaf; gives the tiles that it fills, lowest first: mostly none."""
-        self._frontier.append(leaf_hash)
         filled: list[FullTile] = []
         level, one = 0, leaf_hash
         while True:
             if level == len(self._partial):
                 self._partial.append(bytearray())
-                self._level_sizes.append(0)
+                self._sizes.append(0)
             partial = self._partial[level]
             partial += one
-            self._level_sizes[level] += 1
-            if len(partial) < TILE_WIDTH * _HASH:
+            self._sizes[level] += 1
+            if len(partial) < TILE_WIDTH * HASH_LENGTH:
                 return filled
             hashes = bytes(partial)
             one = tile_root(hashes)
-            index = self._level_sizes[level] // TILE_WIDTH - 1
+            index = self._sizes[level] // TILE_WIDTH - 1
             filled.append(FullTile(tile=Tile(level, index), hashes=hashes, root=one))
             partial.clear()
             level += 1

@@ -16,12 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import structlog
 from psycopg import AsyncConnection, AsyncCursor, AsyncServerCursor, IsolationLevel
-from psycopg.rows import kwargs_row
+from psycopg.rows import kwargs_row, tuple_row
 
 from ledger.binary_array import bigints, byte_strings, integers, smallints, timestamps, uuids
 from ledger.checkpoint import CheckpointBody, CheckpointError
@@ -86,39 +85,31 @@ class _State:
         return self.cluster is None or self.cluster != self.cluster_now or self.from_the_future
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    position: int
-    stream_id: UUID
-    version: int
-    type: str
-    schema_version: int
-    occurred_at: datetime
-    actor: str | None
-    client_id: str | None
-    correlation_id: UUID | None
-    causation: str | None
-    payload: str
-    personal_data: bytes | None
-    previous: bytes | None
-    leaf_hash: bytes
+_Row = tuple[Any, ...]
+"""Position, stream, version, type, and so on: as the statements that find events give them."""
+_POSITION, _STREAM_ID, _VERSION, _OCCURRED_AT, _LEAF_HASH = 0, 1, 2, 5, 13
 
-    def is_intact(self) -> bool:
-        leaf = leaf_bytes(
-            stream_id=self.stream_id,
-            version=self.version,
-            type_name=self.type,
-            schema_version=self.schema_version,
-            occurred_at=self.occurred_at,
-            actor=self.actor,
-            client_id=self.client_id,
-            correlation_id=self.correlation_id,
-            causation=self.causation,
-            payload=self.payload,
-            personal_data=self.personal_data,
-            previous=self.previous,
-        )
-        return leaf_hash(leaf) == self.leaf_hash
+
+def _is_intact(row: _Row) -> bool:
+    (
+        _, stream_id, version, type_name, schema_version, occurred_at, actor, client_id, correlation_id,
+        causation, payload, personal_data, previous, stored_hash,
+    ) = row  # fmt: skip
+    leaf = leaf_bytes(
+        stream_id=stream_id,
+        version=version,
+        type_name=type_name,
+        schema_version=schema_version,
+        occurred_at=occurred_at,
+        actor=actor,
+        client_id=client_id,
+        correlation_id=correlation_id,
+        causation=causation,
+        payload=payload,
+        personal_data=personal_data,
+        previous=previous,
+    )
+    return bool(leaf_hash(leaf) == stored_hash)
 
 
 class Sealer:
@@ -208,7 +199,7 @@ class Sealer:
         maximum = self._pace.events_a_step
         if self._backlog is None and (state.is_pending or not state.anchored):
             self._backlog = connection.cursor(
-                name="backlog", row_factory=kwargs_row(_Row), withhold=True, scrollable=False
+                name="backlog", row_factory=tuple_row, withhold=True, scrollable=False
             )
             await _find(self._backlog, state, None)
         if self._backlog is not None:
@@ -216,7 +207,7 @@ class Sealer:
             if len(rows) < maximum:
                 await self._forget_backlog()
             return rows
-        cursor = connection.cursor(row_factory=kwargs_row(_Row))
+        cursor = connection.cursor(row_factory=tuple_row)
         await _find(cursor, state, maximum)
         return await cursor.fetchall()
 
@@ -233,14 +224,15 @@ class Sealer:
         filled: list[FullTile] = []
         times: list[tuple[int, datetime]] = []
         for number, row in enumerate(rows, start=1):
-            if not row.is_intact():
+            occurred_at: datetime = row[_OCCURRED_AT]
+            if not _is_intact(row):
                 raise SealRefusedError(
-                    f"event {row.stream_id}:{row.version} was changed after it was recorded: its stored hash "
-                    "is not that of the stored row; restore the row from a backup"
+                    f"event {row[_STREAM_ID]}:{row[_VERSION]} was changed after it was recorded: its stored "
+                    "hash is not that of the stored row; restore the row from a backup"
                 )
-            latest = max(latest or row.occurred_at, row.occurred_at)
-            lateness = max(lateness, latest - row.occurred_at)
-            if full := tree.append(row.leaf_hash):
+            latest = max(latest or occurred_at, occurred_at)
+            lateness = max(lateness, latest - occurred_at)
+            if full := tree.append(row[_LEAF_HASH]):
                 filled += full
                 times.append((tree.size, latest))
             if number % _AT_ONCE == 0:
@@ -251,9 +243,9 @@ class Sealer:
             sql("ledger", "log_append"),
             {
                 "first_index": state.next_index,
-                "stream_id": uuids([row.stream_id for row in rows]),
-                "version": integers([row.version for row in rows]),
-                "leaf_hash": byte_strings([row.leaf_hash for row in rows]),
+                "stream_id": uuids([row[_STREAM_ID] for row in rows]),
+                "version": integers([row[_VERSION] for row in rows]),
+                "leaf_hash": byte_strings([row[_LEAF_HASH] for row in rows]),
             },
         )
         if filled:
@@ -304,7 +296,7 @@ class Sealer:
                 "next_index": tree.size,
                 "snapshot": state.bound if finished else state.snapshot,
                 "pending": state.bound if pending else None,
-                "pending_position": rows[-1].position if pending else None,
+                "pending_position": rows[-1][_POSITION] if pending else None,
                 "latest": latest,
                 "lateness": lateness,
                 "origin": origin,

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 
 from ledger.binary_array import bigints, smallints
 from ledger.log_tree import LogTree
-from ledger.merkle_tree import Frontier, Node, fold, root_nodes
+from ledger.merkle_tree import HASH_LENGTH, Node, fold, root_nodes
 from ledger.sql_files import sql
 from ledger.tiles import TILE_WIDTH, Tile, node_in_tile, tile_holding
 
@@ -73,15 +73,16 @@ async def read_tree(connection: AsyncConnection[Any], size: int) -> LogTree:
     Raises:
         ValueError: the log is shorter.
     """
-    nodes = root_nodes(size)
-    hashes = await read_nodes(connection, nodes)
     partial: list[bytes] = []
     level, width = 0, size
     while width:
         index, used = divmod(width, TILE_WIDTH)
-        partial.append((await _read_partial_tile(connection, Tile(level, index)))[: used * 32])
+        hashes = (await _read_partial_tile(connection, Tile(level, index)))[: used * HASH_LENGTH]
+        if len(hashes) < used * HASH_LENGTH:
+            raise ValueError(f"tile {level}/{index} has fewer than {used} hashes")
+        partial.append(hashes)
         level, width = level + 1, index
-    return LogTree(frontier=Frontier(size, [hashes[node] for node in nodes]), partial=partial)
+    return LogTree(size, partial)
 
 
 async def _read_partial_tile(connection: AsyncConnection[Any], tile: Tile) -> bytes:
