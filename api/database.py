@@ -176,7 +176,11 @@ async def _configure_reader(connection: AsyncConnection[Any]) -> None:
 
 
 async def _configure_unhurried(connection: AsyncConnection[Any]) -> None:
-    await connection.execute("SET ROLE token_ledger_service; SET TimeZone = 'UTC'; SET jit = off")
+    # Such work is done in parts, on as many cores as there are.
+    await connection.execute(
+        "SET ROLE token_ledger_service; SET TimeZone = 'UTC'; SET jit = off; "
+        "SET max_parallel_workers_per_gather = 0; SET work_mem = '64MB'"
+    )
 
 
 def owner_connection(database: Database) -> Connection[Any]:
