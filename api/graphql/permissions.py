@@ -12,6 +12,7 @@ ADMIN = "sessions:admin"
 AUDIT = "audit:read"
 SCOPES = {
     "subject": AUDIT,
+    "events": AUDIT,
     "issueSession": "sessions:issue",
     "revokeSessions": ADMIN,
     "suspendSubject": ADMIN,
