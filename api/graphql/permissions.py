@@ -12,7 +12,9 @@ ADMIN = "sessions:admin"
 AUDIT = "audit:read"
 SCOPES = {
     "subject": AUDIT,
+    "sessions": AUDIT,
     "events": AUDIT,
+    "securitySummary": AUDIT,
     "issueSession": "sessions:issue",
     "revokeSessions": ADMIN,
     "suspendSubject": ADMIN,
