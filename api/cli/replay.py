@@ -15,6 +15,7 @@ from uuid import UUID
 import click
 
 from api.cli.progress import progress
+from api.cli.rebuild_projection import rebuild_projection
 from api.database import Database, unhurried_connection
 from api.in_processes import in_processes
 from api.settings import load_settings
@@ -29,7 +30,9 @@ from projections.active_tokens.rebuild import (
     count_families,
     rebuild,
 )
+from projections.catching_up import PROJECTIONS
 
+_CATCHING_UP = {one.name: one for one in PROJECTIONS}
 _SHOWN = 100
 _FAMILIES_A_PART = 2_000
 _PRIVATE = frozenset({"secret_hash", "head", "claims", "address", "user_agent", "device_label", "sender_key"})
@@ -48,16 +51,22 @@ class _Replayed:
 
 @click.command()
 @click.option(
-    "--projection", type=click.Choice(["active_tokens"]), default="active_tokens", show_default=True
+    "--projection",
+    type=click.Choice(["active_tokens", *_CATCHING_UP]),
+    default="active_tokens",
+    show_default=True,
 )
 @click.option("--dry-run", is_flag=True, help="Only compare; exit status 1 if anything differs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(projection: str, dry_run: bool, as_json: bool) -> None:
     """Rebuild a view from the events alone and compare it with the live one, field by field.
 
-    The server may go on meanwhile. Without --dry-run rows that differ are replaced by the rebuilt ones. Exit
-    status 1, too, where there are events that no decision can have made.
+    The server may go on meanwhile. Without --dry-run rows of active_tokens that differ are replaced by the
+    rebuilt ones; any other view is rebuilt as a whole, beside the live one, and takes its place. Exit status
+    1, too, where there are events that no decision can have made.
     """
+    if projection in _CATCHING_UP:
+        sys.exit(rebuild_projection(_CATCHING_UP[projection], dry_run=dry_run, as_json=as_json))
     with Database(load_settings(os.environ)) as database:
         try:
             replayed = asyncio.run(_replay(database.url, dry_run=dry_run))

@@ -41,6 +41,20 @@ def unended_sessions(given: SessionFilter) -> sessions.SessionFilter:
     Raises:
         InvalidArgumentError: it is empty, contradicts itself, or a field of it cannot be used.
     """
+    wanted = sessions_meant(given)
+    if wanted == sessions.SessionFilter():
+        raise InvalidArgumentError("`filter` must not be empty: name what the sessions have in common.")
+    if wanted.status in (sessions.SessionStatus.EXPIRED, sessions.SessionStatus.REVOKED):
+        raise InvalidArgumentError("`filter.status` must be ACTIVE or SUSPENDED: the others have ended.")
+    return sessions.unended(wanted)
+
+
+def sessions_meant(given: SessionFilter) -> sessions.SessionFilter:
+    """The sessions that the filter means; a field that is null is as not given.
+
+    Raises:
+        InvalidArgumentError: it contradicts itself, or a field of it cannot be used.
+    """
     wanted = sessions.SessionFilter(
         ids=_ids(given.ids) if given.ids is not None and given.ids is not strawberry.UNSET else None,
         subject=_text(given.subject, "filter.subject"),
@@ -52,14 +66,10 @@ def unended_sessions(given: SessionFilter) -> sessions.SessionFilter:
         created_after=given.created_after or None,
         last_used_before=given.last_used_before or None,
     )
-    if wanted == sessions.SessionFilter():
-        raise InvalidArgumentError("`filter` must not be empty: name what the sessions have in common.")
-    if wanted.status in (sessions.SessionStatus.EXPIRED, sessions.SessionStatus.REVOKED):
-        raise InvalidArgumentError("`filter.status` must be ACTIVE or SUSPENDED: the others have ended.")
     before, after = wanted.created_before, wanted.created_after
     if before is not None and after is not None and before <= after:
         raise InvalidArgumentError("`filter.createdBefore` must be later than `filter.createdAfter`.")
-    return sessions.unended(wanted)
+    return wanted
 
 
 def _ids(given: list[strawberry.ID]) -> list[UUID]:

@@ -13,6 +13,9 @@ AUDIT = "audit:read"
 ERASE = "subjects:erase"
 SCOPES = {
     "subject": AUDIT,
+    "sessions": AUDIT,
+    "events": AUDIT,
+    "securitySummary": AUDIT,
     "issueSession": "sessions:issue",
     "revokeSessions": ADMIN,
     "suspendSubject": ADMIN,

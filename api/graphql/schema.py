@@ -7,6 +7,7 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from api.graphql.administration_mutations import AdministrationMutation
+from api.graphql.audit_queries import AuditQuery
 from api.graphql.event_types import Event
 from api.graphql.issue_mutation import IssueMutation
 from api.graphql.log_queries import LogQuery
@@ -22,7 +23,7 @@ from api.graphql.session_types import Session
         "minute."
     )
 )
-class Query(SessionQuery, LogQuery):
+class Query(SessionQuery, AuditQuery, LogQuery):
     pass
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from ledger.canonical import timestamp
 from tests.api.callers import SHOP, Callers
 
 UNKNOWN = "01a211b7-633c-7fa0-9a85-f1a0d26e26a1"
@@ -25,6 +27,9 @@ DOCUMENTS = {
     "subject": "query ($id: ID!) { subject(id: $id) { id sessions { edges { node { id } } } } }",
     "session": "query ($id: ID!) { session(id: $id) { id events { edges { node { id } } } } }",
     "node": "query ($id: ID!) { node(id: $id) { id } }",
+    "events": "{ events { edges { node { id } } } }",
+    "sessions": "{ sessions { edges { node { id } } } }",
+    "securitySummary": "query ($t: DateTime!) { securitySummary(since: $t) { series { start issued } } }",
     "checkpoint": "{ checkpoint { treeSize } }",
     "consistencyProof": "{ consistencyProof(fromSize: 1, toSize: 1) { hashes } }",
     "inclusionProof": "query ($event: ID!) { inclusionProof(eventId: $event) { leafIndex } }",
@@ -61,6 +66,10 @@ class Operation:
 
 async def _nothing(callers: Callers) -> dict[str, Any]:
     return {}
+
+
+async def _yesterday(callers: Callers) -> dict[str, Any]:
+    return {"t": timestamp(callers.server.now() - timedelta(days=1))}
 
 
 def _id(value: str) -> Callable[[Callers], Awaitable[dict[str, Any]]]:
@@ -181,6 +190,9 @@ OPERATIONS = {
     "node: another's": Operation("node", _session_of("bob")),
     "node: another's event": Operation("node", _session_of("bob", ":1")),
     "node: unknown": Operation("node", _id(UNKNOWN)),
+    "events": Operation("events", _nothing),
+    "sessions": Operation("sessions", _nothing),
+    "securitySummary": Operation("securitySummary", _yesterday),
     "checkpoint": Operation("checkpoint", _nothing),
     "consistencyProof": Operation("consistencyProof", _nothing),
     "inclusionProof: own": Operation("inclusionProof", _sealed_event_of("ada")),

@@ -23,6 +23,7 @@ from ledger.key_sealing import SecretKey
 from ledger.signing_algorithm import SigningAlgorithm
 from projections.active_tokens.rebuild import Difference, rebuild
 from tests.api.http import ORIGIN, Answer, Http
+from tests.auditing import caught_up
 from tests.sealing import sealed_all
 
 PAIR = """
@@ -140,9 +141,11 @@ class Server:
         return [edge["node"] for edge in answer.of("session")["events"]["edges"]]
 
     async def sealed(self) -> None:
-        """Seal what was recorded, as one tick of a leader does."""
+        """Seal what was recorded and let the projections catch up, as leaders do."""
         async with leader_connection(self.database_url) as connection:
             await sealed_all(self.application.sealer, connection)
+        async with leader_connection(self.database_url) as connection:
+            await caught_up(connection)
 
     def recorded(self, session_id: str) -> list[str]:
         """The types of the events of a session, from the table."""
@@ -187,7 +190,11 @@ async def running_server(
         server.settings,
         database_url,
         surroundings=Surroundings(
-            random=os.urandom, offset=lambda: server.elapsed, sweeping=None, sealing=None
+            random=os.urandom,
+            offset=lambda: server.elapsed,
+            sweeping=None,
+            sealing=None,
+            projecting=None,
         ),
         **options,
     )

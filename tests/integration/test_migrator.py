@@ -26,6 +26,7 @@ RELEASED = [
     "b3564334a521435d",
     "daa0c3e76c2819c3",
     "8b06785019d3a0f9",
+    "2e20ce0552215c31",
 ]
 """How the checksums of the packaged migrations begin. A line is added with a file and never changed:
 databases that have applied it would be refused."""
