@@ -62,6 +62,7 @@ from projections.active_tokens.due import DueFamilies
 from projections.active_tokens.erasing import ErasableTokens
 from projections.active_tokens.sessions import unended_of
 from projections.active_tokens.view import ActiveTokens
+from projections.erasure import forget
 from projections.runner import Runner
 
 Scope = MutableMapping[str, Any]
@@ -232,6 +233,7 @@ class Application:
                 administration=administration,
                 families=ErasableTokens(),
                 pool=self._committing,
+                forget=forget,
             ),
             verifier=AssertionVerifier(issuers_of(settings), now=around.now),
             pool=self._reading,

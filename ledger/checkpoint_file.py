@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +36,17 @@ class CheckpointFile:
             raise self._error("read", error) from None
 
     def write(self, note: str) -> None:
-        """Replace it; it is on the disk when this returns.
+        """Replace it unless it covers more already; it is on the disk when this returns.
+
+        A process that stood still must not put back what another has written since.
 
         Raises:
             CheckpointFileError: it cannot be written; what was there stays.
         """
-        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.draft")
+        present = self.read()
+        if present is not None and _size(present) > _size(note):
+            return
+        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.{secrets.token_hex(4)}.draft")
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with draft.open("w", encoding="utf-8") as file:
@@ -56,3 +62,9 @@ class CheckpointFile:
     def _error(self, verb: str, error: Exception) -> CheckpointFileError:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
         return CheckpointFileError(f"the checkpoint file {str(self.path)!r} cannot be {verb} ({reason})")
+
+
+def _size(note: str) -> int:
+    """How many events a checkpoint covers; 0 for what is none."""
+    lines = note.split("\n", 2)
+    return int(lines[1]) if len(lines) > 1 and lines[1].isascii() and lines[1].isdigit() else 0

@@ -17,7 +17,7 @@ and leaves the rest to the next; a call that was cut off is made again and goes 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -74,11 +74,14 @@ class Erasure:
         administration: Administration,
         families: ErasableFamilies,
         pool: AsyncConnectionPool[AsyncConnection[Any]],
+        forget: Callable[[AsyncConnection[Any], str], Awaitable[None]],
     ) -> None:
+        """`forget` takes what is deleted beside the events out of projections, in one transaction."""
         self._sessions = sessions
         self._administration = administration
         self._families = families
         self._pool = pool
+        self._forget = forget
 
     async def erase(self, subject: str, act: Act, caller: Caller) -> None:
         """Erase a subject, also one never seen; nothing is left of it once this returns. Idempotent.
@@ -99,6 +102,8 @@ class Erasure:
         )
         await self._erase_families(subject)
         await self._erase_acts(subject)
+        async with self._pool.connection() as connection, connection.transaction():
+            await self._forget(connection, subject)
 
     async def _wait_for_those_who_may_not_know(self) -> None:
         """Until every transaction is over that may have read the status before it was set."""

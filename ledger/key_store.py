@@ -124,6 +124,16 @@ async def load(connection: AsyncConnection[Any], secret_key: SecretKey) -> KeyRi
     )
 
 
+async def load_log_keys(connection: AsyncConnection[Any], secret_key: SecretKey) -> LogKeyRing:
+    """Open the keys of the log alone. One round trip.
+
+    Raises:
+        KeySealingError: `secret_key` does not open them.
+        KeyStoreError: there is no current one.
+    """
+    return _log_ring(await _sealed_keys(connection), secret_key)
+
+
 async def ensure(
     connection: AsyncConnection[Any],
     secret_key: SecretKey,
@@ -407,9 +417,13 @@ def _signing_ring(rows: Iterable[_SealedKey], secret_key: SecretKey) -> SigningK
 
 def _log_ring(rows: Iterable[_SealedKey], secret_key: SecretKey) -> LogKeyRing:
     own = [row for row in rows if row.kind is KeyKind.LOG]
+    # As above: what verifies is the private key's own, whatever the database says beside it.
     keys = {row.kid: SigningKey.decode(_open(row, secret_key)) for row in own}
+    revoked = {row.kid for row in own if row.state is KeyState.REVOKED}
     return LogKeyRing(
-        current=keys[_current(own, KeyKind.LOG).kid], known=tuple(one.public for one in keys.values())
+        current=keys[_current(own, KeyKind.LOG).kid],
+        known=tuple(one.public for kid, one in keys.items() if kid not in revoked),
+        revoked=tuple(keys[kid].public for kid in revoked),
     )
 
 

@@ -17,6 +17,8 @@ class LogKeyRing:
 
     current: SigningKey
     known: tuple[VerificationKey, ...]
+    revoked: tuple[VerificationKey, ...] = ()
+    """What they signed is worth nothing to others. It still is what the log must lead on from."""
 
     def signer(self, origin: str) -> NoteSigner:
         """Signs as this log."""
@@ -29,13 +31,14 @@ class LogKeyRing:
         return tuple(verifier_of(one, origin) for one in self.known)
 
     def open(self, note: str, origin: str) -> CheckpointBody:
-        """The checkpoint that one of the known keys signed.
+        """The checkpoint that one of the keys signed, a revoked one too.
 
         Raises:
             NoteError: none did, or the note is malformed.
             ledger.checkpoint.CheckpointError: what is signed is no checkpoint, or another log's.
         """
-        return open_checkpoint(note, self.verifiers(origin))
+        revoked = tuple(verifier_of(one, origin) for one in self.revoked)
+        return open_checkpoint(note, (*self.verifiers(origin), *revoked))
 
 
 def verifier_of(key: VerificationKey, origin: str) -> Verifier:

@@ -15,12 +15,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection, AsyncCursor, AsyncServerCursor, IsolationLevel
+from psycopg import AsyncConnection, IsolationLevel
 from psycopg.rows import kwargs_row, tuple_row
+from psycopg.sql import SQL, Literal
 
 from ledger.binary_array import bigints, byte_strings, integers, smallints, timestamps, uuids
 from ledger.checkpoint import CheckpointBody, CheckpointError
@@ -38,12 +39,11 @@ LOCK = 0x7365616C6572
 
 # A signed checkpoint must not be forgotten by a crash of the database, as the sweeper's notes may.
 _SETTINGS = (
-    "RESET synchronous_commit; SET statement_timeout = '10min'; "
+    "SET synchronous_commit = on; SET statement_timeout = '10min'; "
     "SET idle_in_transaction_session_timeout = '1min'"
 )
 _AT_ONCE = 250
 """Leaves that are recomputed before others have a turn: about 3 ms."""
-_REFUSED_AGAIN_AFTER_SECONDS = 5.0
 
 _log = structlog.get_logger("token_ledger")
 
@@ -58,7 +58,7 @@ class Pace:
 
     rest: timedelta = timedelta(milliseconds=100)
     """Between two ticks."""
-    events_a_step: int = 20_000
+    events_a_step: int = 5_000
     """In one transaction; a tick that finds more takes several."""
 
 
@@ -139,7 +139,9 @@ class Sealer:
         self._who = who
         self._pace = pace or Pace()
         self._tree: LogTree | None = None
-        self._backlog: AsyncServerCursor[_Row] | None = None
+        self._has_backlog = False
+        """Whether the connection holds a cursor over what is left of a long tick."""
+        self._signed_by: str | None = None
         self._told: str | None = None
         self._file_told: str | None = None
 
@@ -155,22 +157,34 @@ class Sealer:
             psycopg.Error: the connection is gone, another sealer was faster, or a statement failed.
         """
         tree, self._tree = self._tree, None
-        if tree is None:  # something else may have been sealed meanwhile
-            await self._forget_backlog()
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)  # of what follows; no round trip
+        try:
+            return await self._step(connection, tree)
+        except Exception:
+            if not connection.closed:
+                await self._forget_backlog(connection)
+            raise
+
+    async def _step(self, connection: AsyncConnection[Any], tree: LogTree | None) -> int:
         async with connection.transaction():
             state = await _read_state(connection)
             if state.must_anchor:
-                await connection.execute(sql("ledger", "log_anchor"))
+                await _anchor(connection)
                 return 0
             if tree is None or tree.size != state.next_index:
-                await self._forget_backlog()
+                await self._forget_backlog(connection)
                 tree = await self._read_tree(connection, state)
             rows = await self._unsealed(connection, state)
-            note = await self._append(connection, state, tree, rows) if rows else None
-            if not rows and not state.anchored:
+            note = None
+            if rows:
+                note = await self._append(connection, state, tree, rows)
+            elif not state.anchored:
                 await connection.execute(sql("ledger", "log_anchored"))
-            elif not rows and state.is_pending:
+            elif tree.size and self._signed_by != self._keys().current.kid:  # another key signs since
+                note = await self._save(
+                    connection, state, tree, rows, latest=state.latest, lateness=state.lateness
+                )
+            elif state.is_pending:
                 await connection.execute(sql("ledger", "log_seen"), {"snapshot": state.bound})
         self._tree = tree
         if note is not None:
@@ -178,15 +192,19 @@ class Sealer:
         return len(rows)
 
     async def _keep_sealing(self, connection: AsyncConnection[Any]) -> None:
+        """Until it is refused: then another process, which may find it otherwise, can lead."""
         await connection.execute(_SETTINGS)
-        _log.info("this process seals", leader=self._who)
-        self._tree = self._backlog = None  # what there was went with the connection
+        if self._told is None:
+            _log.info("this process seals", leader=self._who)
+        self._tree, self._has_backlog = None, False  # what there was went with the connection
         while True:
             try:
                 sealed = await self.seal(connection)
             except SealRefusedError as error:
-                self._tell(str(error))
-                await wait(connection, _REFUSED_AGAIN_AFTER_SECONDS)
+                if str(error) != self._told:
+                    _log.error("nothing is sealed until this is mended", reason=str(error))
+                self._told = str(error)
+                return
             except psycopg.errors.SerializationFailure:  # another sealer, still alive for a moment
                 await wait(connection, self._pace.rest.total_seconds())
             else:
@@ -197,24 +215,26 @@ class Sealer:
     async def _unsealed(self, connection: AsyncConnection[Any], state: _State) -> list[_Row]:
         """The next events to seal. More than a step's are sorted once, and then fetched step by step."""
         maximum = self._pace.events_a_step
-        if self._backlog is None and (state.is_pending or not state.anchored):
-            self._backlog = connection.cursor(
-                name="backlog", row_factory=tuple_row, withhold=True, scrollable=False
-            )
-            await _find(self._backlog, state, None)
-        if self._backlog is not None:
-            rows = await self._backlog.fetchmany(maximum)
-            if len(rows) < maximum:
-                await self._forget_backlog()
-            return rows
         cursor = connection.cursor(row_factory=tuple_row)
-        await _find(cursor, state, maximum)
-        return await cursor.fetchall()
+        if not self._has_backlog and not state.is_pending and state.anchored:
+            query, parameters = _finding(state, maximum)
+            await cursor.execute(query, parameters, binary=True)
+            return await cursor.fetchall()
+        if not self._has_backlog:
+            query, parameters = _finding(state, None)
+            await cursor.execute("DECLARE backlog NO SCROLL CURSOR WITH HOLD FOR " + query, parameters)
+            self._has_backlog = True
+        await cursor.execute(SQL("FETCH {} FROM backlog").format(Literal(maximum)), binary=True)
+        rows = await cursor.fetchall()
+        if len(rows) < maximum:
+            await self._forget_backlog(connection)
+        return rows
 
-    async def _forget_backlog(self) -> None:
-        backlog, self._backlog = self._backlog, None
-        if backlog is not None:
-            await backlog.close()
+    async def _forget_backlog(self, connection: AsyncConnection[Any]) -> None:
+        """The cursor may be there, or have gone with the transaction that declared it."""
+        if self._has_backlog:
+            self._has_backlog = False
+            await connection.execute("CLOSE ALL")
 
     async def _append(
         self, connection: AsyncConnection[Any], state: _State, tree: LogTree, rows: Sequence[_Row]
@@ -286,8 +306,15 @@ class Sealer:
         lateness: timedelta,
     ) -> str:
         origin = state.origin or self._origin
-        root = tree.root()
-        note = self._keys().signer(origin).sign(CheckpointBody(origin, tree.size, root).encode())
+        root, ring = tree.root(), self._keys()
+        try:
+            signer = ring.signer(origin)
+        except NoteError as error:
+            raise SealRefusedError(
+                f"the log cannot be named {origin!r} after TOKEN_LEDGER_ISSUER: {error}"
+            ) from None
+        note = signer.sign(CheckpointBody(origin, tree.size, root).encode())
+        self._signed_by = ring.current.kid
         finished = state.anchored and len(rows) < self._pace.events_a_step
         pending = state.anchored and not finished
         await connection.execute(
@@ -370,13 +397,24 @@ class Sealer:
         self._told = reason
 
 
-async def _find(cursor: AsyncCursor[Any], state: _State, maximum: int | None) -> None:
+def _finding(state: _State, maximum: int | None) -> tuple[LiteralString, dict[str, Any]]:
+    """The statement that finds unsealed events, and its parameters."""
     parameters: dict[str, Any] = {"anchor": state.anchor_position, "maximum": maximum}
     if not state.anchored:
-        await cursor.execute(sql("ledger", "events_lacking"), parameters, binary=True)
-        return
+        return sql("ledger", "events_lacking"), parameters
     difference = {"since": state.snapshot, "bound": state.bound, "after": state.after_position}
-    await cursor.execute(sql("ledger", "events_committed_since"), {**parameters, **difference}, binary=True)
+    return sql("ledger", "events_committed_since"), {**parameters, **difference}
+
+
+async def _anchor(connection: AsyncConnection[Any]) -> None:
+    cursor = await connection.execute(sql("ledger", "positions"))
+    row = await cursor.fetchone()
+    if row is not None and row[1] is not None and row[0] < row[1]:
+        raise SealRefusedError(
+            f"the sequence event_position is at {row[0]}, and there are events up to {row[1]}, as where "
+            f"tables were copied without their sequences: SELECT setval('event_position', {row[1]})"
+        )
+    await connection.execute(sql("ledger", "log_anchor"))
 
 
 async def _read_state(connection: AsyncConnection[Any]) -> _State:

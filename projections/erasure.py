@@ -14,7 +14,7 @@ _PERSONAL = ("audit_events", "audit_sessions")
 async def forget(connection: AsyncConnection[Any], subject: str) -> None:
     """Forget addresses and labels of a subject, in the caller's transaction.
 
-    That has deleted the personal data beside its events. The slots are locked until it ends, so that nothing
+    The personal data beside its events has been deleted. The slots are locked until it ends, so that nothing
     which a runner or a rebuild has read before comes back; for their step about 0.1 s is waited. They wait
     for no other lock meanwhile, so that there is no deadlock.
 

@@ -13,6 +13,7 @@ from tests.api.test_administration import NOT_BEFORE, REACTIVATE, RENAME, REVOKE
 from tests.api.test_canary import contents
 from tests.api.test_erasure import ERASE, HOLD
 from tests.api.test_issue_session import backend, issue
+from tests.auditing import sealed_and_caught_up
 
 ADDRESSES = ("198.51.100.201", "198.51.100.202", "2001:db8:cafe::201")
 AGENT = "CanaryBrowser/77.7"
@@ -122,6 +123,8 @@ async def test_nothing_personal_of_an_erased_subject_is_in_any_row(server: Serve
     own_http = server.http
     await live(server, root)
     server.http = own_http
+    await sealed_and_caught_up(server.database_url)
+    assert server.execute("SELECT count(*) FROM audit_events WHERE address = %s", ADDRESSES[0]) != [(0,)]
     needles = {*ADDRESSES, AGENT, *WORDS}
     before = "".join(rows for _, rows in contents(server.database_url))
     assert [one for one in needles if one not in before] == []

@@ -31,6 +31,7 @@ from ledger.stored_family import StoredFamily
 from projections.active_tokens.erasing import ErasableTokens
 from projections.active_tokens.sessions import unended_of
 from projections.active_tokens.view import ActiveTokens
+from projections.erasure import forget
 from tests.integration.test_rebuild import differences
 from tests.ledger_harness import PERSONAL, Harness, harness, new_id
 
@@ -103,6 +104,7 @@ async def erase(ledger: Harness, subject: str = "ada") -> None:
         administration=administration_of(ledger),
         families=ErasableTokens(),
         pool=ledger.pool,
+        forget=forget,
     )
     caller = Caller(
         request_id=new_id(), address="192.0.2.200", address_prefix="", user_agent="dpo", agent_family=""
