@@ -12,6 +12,7 @@ ADMIN = "sessions:admin"
 AUDIT = "audit:read"
 SCOPES = {
     "subject": AUDIT,
+    "sessionsAsOf": AUDIT,
     "issueSession": "sessions:issue",
     "revokeSessions": ADMIN,
     "suspendSubject": ADMIN,

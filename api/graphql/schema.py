@@ -11,6 +11,7 @@ from api.graphql.event_types import Event
 from api.graphql.issue_mutation import IssueMutation
 from api.graphql.log_queries import LogQuery
 from api.graphql.mutations import TokenMutation
+from api.graphql.past_queries import PastQuery
 from api.graphql.queries import SessionQuery
 from api.graphql.scalars import SCALARS
 from api.graphql.session_types import Session
@@ -22,7 +23,7 @@ from api.graphql.session_types import Session
         "minute."
     )
 )
-class Query(SessionQuery, LogQuery):
+class Query(SessionQuery, PastQuery, LogQuery):
     pass
 
 
