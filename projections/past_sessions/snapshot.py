@@ -9,7 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from ledger.event_codec import decode_payload
-from ledger.events import TokenExpired, TokenIssued, TokenRevoked, TokenRotated
+from ledger.events import (
+    AdministrativeEvent,
+    FamilyEvent,
+    TokenExpired,
+    TokenIssued,
+    TokenRevoked,
+    TokenRotated,
+)
 from ledger.evolve import evolve
 from ledger.family import ActiveFamily, ExpiredFamily, Family, RevokedFamily, last_active, passed_deadline
 from ledger.personal_data import NOTHING_PERSONAL, PersonalData
@@ -64,6 +71,8 @@ def past_families(rows: Iterable[Any]) -> dict[UUID, PastFamily]:
     families: dict[UUID, PastFamily] = {}
     for family_id, _, type_name, schema_version, occurred_at, payload, data in rows:
         event = decode_payload(type_name, schema_version, payload)
+        if isinstance(event, AdministrativeEvent):
+            continue
         before = families.get(family_id)
         family = None if before is None else before.family
         match event:
@@ -123,7 +132,7 @@ def _status(family: Family, controls: Controls, time: datetime) -> SessionStatus
             return SessionStatus.ACTIVE
 
 
-def _personal(before: PastFamily | None, event: Any, data: str | None) -> FamilyPersonalData:
+def _personal(before: PastFamily | None, event: FamilyEvent, data: str | None) -> FamilyPersonalData:
     return fold_personal_data(
         None if before is None else before.personal,
         event,
