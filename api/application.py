@@ -45,6 +45,7 @@ from api.settings import Settings, log_origin
 from api.trusted_issuers import TrustedIssuer, load_trusted_issuers
 from ledger import sealer
 from ledger.administration import Administration
+from ledger.audit_reading import AuditReading
 from ledger.checkpoint_file import CheckpointFile
 from ledger.client_tokens import ClientTokens
 from ledger.gcra import Rate
@@ -211,6 +212,12 @@ class Application:
             sessions=sessions,
             clients=client_authenticator,
             administration=administration,
+            audit_reading=AuditReading(
+                pool=self._committing,
+                now=around.now,
+                clock=around.database_time,
+                random=around.random,
+            ),
             bulk=BulkRevocation(
                 sessions=sessions, administration=administration, pool=self._reading, now=around.now
             ),

@@ -24,7 +24,8 @@ from api.client_authentication import ClientAuthenticator, is_basic
 from api.document_limits import MAXIMUM_NODES, PageSizeError
 from api.graphiql_page import PAGE_HEADERS
 from api.graphql.context import RequestContext, Services
-from api.graphql.permissions import missing_scopes, needs_access_token
+from api.graphql.permissions import audited, missing_scopes, needs_access_token
+from api.graphql.viewer import record_read
 from api.graphql_params import (
     GraphQLParams,
     RequestRefusedError,
@@ -162,6 +163,8 @@ class GraphQLEndpoint:
         await self._authorize(context, prepared, params, head)
         if impossible_page is not None:  # told with `data: null`, so to nobody who may not ask
             return _bad_user_input(impossible_page, media_type, request_id)
+        if read := audited(field.name for field in prepared.root_fields):
+            await record_read(context, read)
         if prepared.direct is not None:
             return _of_result(await prepared.direct(context, params.variables), context, media_type)
         result = execute(

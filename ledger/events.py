@@ -258,6 +258,17 @@ class ClientChanged:
     """Whether the secret before it stopped being good for anything."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRead:
+    """An administrative act: the actor read what is not its own, for which it needs `audit:read`.
+
+    At most one a reader and minute: of the first read in it. What else was read in that minute is not told.
+    """
+
+    fields: tuple[str, ...]
+    """Root fields of the first operation, in alphabetical order; `subscription events` is the live one."""
+
+
 FamilyEvent = (
     TokenIssued
     | TokenRotated
@@ -278,5 +289,6 @@ AdministrativeEvent = (
     | SigningKeyRotated
     | ClientRegistered
     | ClientChanged
+    | AuditRead
 )
 Event = FamilyEvent | AdministrativeEvent

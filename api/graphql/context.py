@@ -21,6 +21,7 @@ from api.cookies import SessionCookie
 from api.graphql.cursors import Cursors
 from api.origins import Origins
 from ledger.administration import Administration
+from ledger.audit_reading import AuditReading
 from ledger.sessions import Caller, Sessions
 
 _CONNECTIONS = 2
@@ -33,6 +34,7 @@ class Services:
 
     sessions: Sessions
     administration: Administration
+    audit_reading: AuditReading
     bulk: BulkRevocation
     clients: ClientAuthenticator
     verifier: AssertionVerifier

@@ -46,6 +46,7 @@ class EventType(Enum):
     CLIENT_REGISTERED = "ClientRegistered"
     CLIENT_CHANGED = "ClientChanged"
     SIGNING_KEY_ROTATED = "SigningKeyRotated"
+    AUDIT_READ = "AuditRead"
 
 
 @described_type

@@ -10,7 +10,7 @@ import strawberry
 from api.graphql.connections import PageInfo, page_size
 from api.graphql.context import RequestContext
 from api.graphql.errors import BadUserInputError
-from api.graphql.event_visibility import session_id_of
+from api.graphql.event_visibility import is_visible, session_id_of
 from api.graphql.filter_types import SessionFilter, filtered_sessions
 from api.graphql.past_types import (
     SessionSnapshot,
@@ -18,9 +18,7 @@ from api.graphql.past_types import (
     SessionSnapshotEdge,
     snapshot_of,
 )
-from api.graphql.permissions import AUDIT
 from api.graphql.scalars import CursorText
-from api.graphql.viewer import viewer_of
 from ledger.canonical import timestamp
 from projections.past_sessions.reading import read_page, read_snapshot
 
@@ -33,14 +31,14 @@ class PastQuery:
     async def session_as_of(
         self, info: strawberry.Info[RequestContext], id: strawberry.ID, time: datetime
     ) -> SessionSnapshot | None:
-        context, viewer = info.context, viewer_of(info.context)
+        context = info.context
         _refuse_the_future(context, time)
         family_id = session_id_of(id)
         if family_id is None:
             return None
         async with context.connection() as connection:
             past = await read_snapshot(connection, family_id, time)
-        if past is None or not (past.subject == viewer.subject or AUDIT in viewer.scopes):
+        if past is None or not await is_visible(context, past.subject, field="sessionAsOf"):
             return None
         return snapshot_of(past, time)
 

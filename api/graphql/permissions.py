@@ -27,6 +27,11 @@ def needs_access_token(root_fields: Iterable[str]) -> bool:
     return any(name not in PUBLIC for name in root_fields)
 
 
+def audited(root_fields: Iterable[str]) -> list[str]:
+    """The fields that need `audit:read` whatever they show."""
+    return [name for name in root_fields if SCOPES.get(name) == AUDIT]
+
+
 def missing_scopes(root_fields: Iterable[str], scopes: frozenset[str]) -> frozenset[str]:
     """The scopes that the fields need and the caller does not have."""
     return frozenset(SCOPES[name] for name in root_fields if name in SCOPES) - scopes
