@@ -59,6 +59,8 @@ class Viewer:
     client_id: str
     session_id: UUID | None
     scopes: frozenset[str]
+    expires_at: datetime
+    """Of the access token, exclusive."""
     ended: bool = False
     """Whether its session has ended: then only a logout gets this far."""
 
