@@ -140,7 +140,8 @@ class _Connection:
         try:
             connections.add(self)
             reading = asyncio.create_task(self._read())
-            await asyncio.wait({reading, self._closing}, return_when=asyncio.FIRST_COMPLETED)
+            waited: set[asyncio.Future[Any]] = {reading, self._closing}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             closed = self._closing.result() if self._closing.done() else reading.result()
         except LiveClosedError as error:
             closed = error
@@ -244,8 +245,8 @@ class _Connection:
             return
         except Exception:  # noqa: BLE001 - whatever it is, the caller is told no more than the request id
             _log.exception("internal error", request_id=str(request_id))
-            refused = RequestRefusedError(500, "INTERNAL_SERVER_ERROR", MASKED)
-            last = failed(wanted.id, refusal_errors(refused, str(request_id)))
+            masked = RequestRefusedError(500, "INTERNAL_SERVER_ERROR", MASKED)
+            last = failed(wanted.id, refusal_errors(masked, str(request_id)))
         # First the id is free: the client may use it again as soon as it is told.
         if self._operations.get(wanted.id) is asyncio.current_task():
             del self._operations[wanted.id]

@@ -20,6 +20,8 @@ from ledger.leadership import Connect
 
 CHANNEL = "token_ledger_sealed"
 _LOOKED_EVERY_SECONDS = 1.0
+_READING = 2
+"""Connections that all subscriptions of a worker read by."""
 _BEHIND_SECONDS = 0.05
 """What is sealed can be found a moment later: after a NOTIFY it is looked for so often…"""
 _LOOKS_AFTER_NOTIFY = 10
@@ -35,6 +37,8 @@ class SealedFeed:
         """`connect` opens a connection that can LISTEN; `look` reads how many leaves can be found."""
         self._connect = connect
         self._look = look
+        self.turns = asyncio.Semaphore(_READING)
+        """To be taken while events are read, so that many subscriptions keep no other reader waiting."""
         self._leaves = 0
         self._waiting: set[asyncio.Future[None]] = set()
         self._wanted = asyncio.Event()

@@ -20,6 +20,7 @@ from api.client_authentication import ClientAuthenticator
 from api.cookies import SessionCookie
 from api.graphql.cursors import Cursors
 from api.origins import Origins
+from api.sealed_feed import SealedFeed
 from ledger.administration import Administration
 from ledger.audit_reading import AuditReading
 from ledger.sessions import Caller, Sessions
@@ -40,6 +41,7 @@ class Services:
     verifier: AssertionVerifier
     pool: AsyncConnectionPool[AsyncConnection[Any]]
     """For reading."""
+    feed: SealedFeed
     cursors: Cursors
     origins: Origins
     cookie: SessionCookie

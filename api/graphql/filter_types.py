@@ -40,12 +40,10 @@ def filtered_sessions(given: SessionFilter | None) -> sessions.SessionFilter:
     """The sessions that the filter of a query means; without one, all.
 
     Raises:
-        BadUserInputError: a field of it cannot be used.
+        BadUserInputError: it contradicts itself, or a field of it cannot be used.
     """
-    if given is None or given is strawberry.UNSET:
-        return sessions.SessionFilter()
     try:
-        return _parsed(given)
+        return sessions_meant(given) if given else sessions.SessionFilter()
     except InvalidArgumentError as error:
         raise BadUserInputError(str(error)) from None
 
@@ -56,19 +54,21 @@ def unended_sessions(given: SessionFilter) -> sessions.SessionFilter:
     Raises:
         InvalidArgumentError: it is empty, contradicts itself, or a field of it cannot be used.
     """
-    wanted = _parsed(given)
+    wanted = sessions_meant(given)
     if wanted == sessions.SessionFilter():
         raise InvalidArgumentError("`filter` must not be empty: name what the sessions have in common.")
     if wanted.status in (sessions.SessionStatus.EXPIRED, sessions.SessionStatus.REVOKED):
         raise InvalidArgumentError("`filter.status` must be ACTIVE or SUSPENDED: the others have ended.")
-    before, after = wanted.created_before, wanted.created_after
-    if before is not None and after is not None and before <= after:
-        raise InvalidArgumentError("`filter.createdBefore` must be later than `filter.createdAfter`.")
     return sessions.unended(wanted)
 
 
-def _parsed(given: SessionFilter) -> sessions.SessionFilter:
-    return sessions.SessionFilter(
+def sessions_meant(given: SessionFilter) -> sessions.SessionFilter:
+    """The sessions that the filter means; a field that is null is as not given.
+
+    Raises:
+        InvalidArgumentError: it contradicts itself, or a field of it cannot be used.
+    """
+    wanted = sessions.SessionFilter(
         ids=_ids(given.ids) if given.ids is not None and given.ids is not strawberry.UNSET else None,
         subject=_text(given.subject, "filter.subject"),
         client_id=_text(given.client_id, "filter.clientId"),
@@ -79,6 +79,10 @@ def _parsed(given: SessionFilter) -> sessions.SessionFilter:
         created_after=given.created_after or None,
         last_used_before=given.last_used_before or None,
     )
+    before, after = wanted.created_before, wanted.created_after
+    if before is not None and after is not None and before <= after:
+        raise InvalidArgumentError("`filter.createdBefore` must be later than `filter.createdAfter`.")
+    return wanted
 
 
 def _ids(given: list[strawberry.ID]) -> list[UUID]:

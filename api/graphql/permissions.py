@@ -13,6 +13,7 @@ AUDIT = "audit:read"
 SCOPES = {
     "subject": AUDIT,
     "sessionsAsOf": AUDIT,
+    "events": AUDIT,
     "issueSession": "sessions:issue",
     "revokeSessions": ADMIN,
     "suspendSubject": ADMIN,

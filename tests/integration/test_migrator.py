@@ -25,6 +25,8 @@ RELEASED = [
     "2c890ba8f981fac3",
     "b3564334a521435d",
     "daa0c3e76c2819c3",
+    "a8361dea29b6a69a",
+    "2456bc5fa638f9a1",
 ]
 """How the checksums of the packaged migrations begin. A line is added with a file and never changed:
 databases that have applied it would be refused."""

@@ -1,0 +1,46 @@
+"""Cursors of sealed events: a leaf of the log, of use with the same filter and order only.
+
+The subscription goes on in the order OLDEST_FIRST: its cursors and those of that order are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+
+from api.graphql.cursors import Cursors
+from api.graphql.scalars import CursorText
+from ledger.canonical import Json, canonical_json, timestamp
+from projections.audit_events.event_filter import EventFilter, EventOrder
+
+_LENGTH = 8
+
+
+def event_scope(wanted: EventFilter, order: EventOrder) -> str:
+    """What a cursor is bound to: the list, its order, and the filter in one spelling."""
+    given: dict[str, Json] = {}
+    for one in fields(wanted):
+        match getattr(wanted, one.name):
+            case None:
+                pass
+            case frozenset() as names:
+                given[one.name] = sorted(names)
+            case datetime() as moment:
+                given[one.name] = timestamp(moment)
+            case value:
+                given[one.name] = str(value)
+    return f"events|{order.value}|{canonical_json(given).decode()}"
+
+
+def event_cursor(cursors: Cursors, scope: str, leaf_index: int) -> CursorText:
+    """The cursor of a leaf: what follows it in the order of the scope."""
+    return CursorText(cursors.encode(scope, leaf_index.to_bytes(_LENGTH)))
+
+
+def leaf_of_cursor(cursors: Cursors, scope: str, cursor: str) -> int:
+    """The leaf that a cursor is of.
+
+    Raises:
+        BadUserInputError: the cursor was changed, or is not of this scope.
+    """
+    return int.from_bytes(cursors.decode(scope, cursor, length=_LENGTH))

@@ -1,0 +1,1 @@
+-- A place that is kept for the migration of this number.

@@ -1,0 +1,13 @@
+-- Events of an actor that is no subject.
+-- Parameters: of_actor text; the others as of `page`. The condition is a range of the index, not an equality: its
+-- order is asked for, so that no walk along the whole log can be taken for cheaper.
+SELECT
+  1 AS leg, a.leaf_index, a.stream_id, a.version, a.of_session, a.type, a.occurred_at, a.actor, a.client_id, a.subject,
+  a.address
+FROM audit_events AS a
+WHERE a.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_events' AND live)
+  AND a.actor IS DISTINCT FROM 'subject:' || a.subject
+  AND (a.actor, a.leaf_index) >= (%(of_actor)s::text, %(low)s::bigint)
+  AND (a.actor, a.leaf_index) < (%(of_actor)s::text, %(high)s::bigint)
+ORDER BY a.actor {direction}, a.leaf_index {direction}
+LIMIT %(a_leg)s

@@ -1,0 +1,1 @@
+"""Sessions by what they are found by, and reading them page by page."""
