@@ -60,10 +60,12 @@ from ledger.sealer import Sealer
 from ledger.sessions import Sessions
 from ledger.sweeper import Pace, Sweeper
 from ledger.uuid7 import uuid7
+from projections import runner
 from projections.active_tokens.due import DueFamilies
 from projections.active_tokens.sessions import unended_of
 from projections.active_tokens.view import ActiveTokens
 from projections.audit_events.reading import next_index
+from projections.runner import Runner
 
 Scope = MutableMapping[str, Any]
 AsgiApplication = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -89,6 +91,8 @@ class Surroundings:
     sealing: sealer.Pace | None = field(default_factory=sealer.Pace)
     """None: this process never seals."""
     live_limits: LiveLimits = field(default_factory=LiveLimits)
+    projecting: runner.Pace | None = field(default_factory=runner.Pace)
+    """None: this process never keeps the projections."""
 
     def now(self) -> datetime:
         """Aware UTC."""
@@ -194,6 +198,13 @@ class Application:
             pace=around.sealing,
         )
         self._seals = around.sealing is not None
+        self._runner: Runner | None = None
+        if around.projecting is not None:
+            self._runner = Runner(
+                connect=partial(leader_connection, settings.direct_database_url or url),
+                who=f"{socket.gethostname()}:{os.getpid()}",
+                pace=around.projecting,
+            )
         schema = executable(make_schema())
         graphiql = GraphiQLPage() if settings.introspection else None
         origins = Origins(
@@ -320,6 +331,8 @@ class Application:
             tasks.append(asyncio.create_task(self._sweeper.run()))
         if self._seals:
             tasks.append(asyncio.create_task(self.sealer.run()))
+        if self._runner is not None:
+            tasks.append(asyncio.create_task(self._runner.run()))
         if self._watch_database is not None:
             tasks.append(asyncio.create_task(_every_second(self._watch_database)))
         try:

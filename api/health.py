@@ -17,6 +17,7 @@ from ledger.canonical import timestamp
 from ledger.partitions import months_ahead, running_out
 from ledger.sealer_lag import Lag, read_lag, stuck
 from ledger.sweeper_run import Run, read_run
+from projections.lag import ProjectionLag, behind, read_lags
 
 _WITHIN_SECONDS = 3
 _DETAILS_WITHIN_SECONDS = 1
@@ -49,10 +50,12 @@ class Health:
         if row is None or row[0] != self._newest or row[1] != self._newest:
             return _not_ready("the migrations of the database are not those of this program")
         try:
-            run, months, log = await _within(_DETAILS_WITHIN_SECONDS, self._upkeep())
+            run, months, log, lags = await _within(_DETAILS_WITHIN_SECONDS, self._upkeep())
         except _NO_ANSWER:
-            return JSONResponse({"status": "ready", "warnings": ["sweeper and sealer cannot be asked"]})
-        alarms = [running_out(months), stuck(log)]
+            return JSONResponse(
+                {"status": "ready", "warnings": ["sweeper, sealer and projections cannot be asked"]}
+            )
+        alarms = [running_out(months), stuck(log), behind(lags)]
         return JSONResponse(
             {
                 "status": "ready",
@@ -64,6 +67,10 @@ class Health:
                     "signedAt": None if log.signed_at is None else timestamp(log.signed_at),
                     "unsealedSeconds": round(log.unsealed_seconds, 3),
                 },
+                "projections": {
+                    one.name: {"size": one.size, "behindSeconds": round(one.behind_seconds, 3)}
+                    for one in lags
+                },
             }
         )
 
@@ -73,10 +80,15 @@ class Health:
             cursor = await connection.execute(_APPLIED)
             return await cursor.fetchone()
 
-    async def _upkeep(self) -> tuple[Run | None, int, Lag]:
-        """The sweeper's last run, for how many months there are partitions, and how late the sealer is."""
+    async def _upkeep(self) -> tuple[Run | None, int, Lag, list[ProjectionLag]]:
+        """The sweeper's last run, the months with partitions, how late the sealer and the projections are."""
         async with self._pool.connection(timeout=_DETAILS_WITHIN_SECONDS) as connection:
-            return await read_run(connection), await months_ahead(connection), await read_lag(connection)
+            return (
+                await read_run(connection),
+                await months_ahead(connection),
+                await read_lag(connection),
+                await read_lags(connection),
+            )
 
 
 async def _within(seconds: float, reading: Coroutine[Any, Any, Result]) -> Result:

@@ -5,12 +5,9 @@ The subscription goes on in the order OLDEST_FIRST: its cursors and those of tha
 
 from __future__ import annotations
 
-from dataclasses import fields
-from datetime import datetime
-
 from api.graphql.cursors import Cursors
+from api.graphql.filter_spelling import spelled
 from api.graphql.scalars import CursorText
-from ledger.canonical import Json, canonical_json, timestamp
 from projections.audit_events.event_filter import EventFilter, EventOrder
 
 _LENGTH = 8
@@ -18,18 +15,7 @@ _LENGTH = 8
 
 def event_scope(wanted: EventFilter, order: EventOrder) -> str:
     """What a cursor is bound to: the list, its order, and the filter in one spelling."""
-    given: dict[str, Json] = {}
-    for one in fields(wanted):
-        match getattr(wanted, one.name):
-            case None:
-                pass
-            case frozenset() as names:
-                given[one.name] = sorted(names)
-            case datetime() as moment:
-                given[one.name] = timestamp(moment)
-            case value:
-                given[one.name] = str(value)
-    return f"events|{order.value}|{canonical_json(given).decode()}"
+    return f"events|{order.value}|{spelled(wanted)}"
 
 
 def event_cursor(cursors: Cursors, scope: str, leaf_index: int) -> CursorText:

@@ -11,6 +11,7 @@ from api.graphql.connections import PageInfo, page_size
 from api.graphql.context import RequestContext
 from api.graphql.errors import BadUserInputError
 from api.graphql.event_visibility import is_visible, session_id_of
+from api.graphql.filter_spelling import spelled
 from api.graphql.filter_types import SessionFilter, filtered_sessions
 from api.graphql.past_types import (
     SessionSnapshot,
@@ -59,7 +60,7 @@ class PastQuery:
         context, size = info.context, page_size(first)
         _refuse_the_future(context, time)
         wanted, cursors = filtered_sessions(filter), context.services.cursors
-        scope = f"sessionsAsOf|{timestamp(time)}|{wanted}"
+        scope = f"sessionsAsOf|{timestamp(time)}|{spelled(wanted)}"
         before = None
         if after is not None and after is not strawberry.UNSET:
             before = UUID(bytes=cursors.decode(scope, after, length=_UUID_LENGTH))

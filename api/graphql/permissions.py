@@ -13,7 +13,9 @@ AUDIT = "audit:read"
 SCOPES = {
     "subject": AUDIT,
     "sessionsAsOf": AUDIT,
+    "sessions": AUDIT,
     "events": AUDIT,
+    "securitySummary": AUDIT,
     "issueSession": "sessions:issue",
     "revokeSessions": ADMIN,
     "suspendSubject": ADMIN,

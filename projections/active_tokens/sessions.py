@@ -107,6 +107,13 @@ async def count_sessions(connection: AsyncConnection[Any], wanted: SessionFilter
     return 0 if row is None else row[0]
 
 
+async def count_active(connection: AsyncConnection[Any], *, now: datetime) -> int:
+    """How many sessions are active; looks at each that lives."""
+    cursor = await connection.execute(sql("projections.active_tokens", "count_active"), {"now": now})
+    row = await cursor.fetchone()
+    return 0 if row is None else row[0]
+
+
 async def unended_of(connection: AsyncConnection[Any], subject: str, maximum: int) -> list[UUID]:
     """Ids of sessions of a subject that have not ended. One round trip."""
     cursor = await connection.execute(

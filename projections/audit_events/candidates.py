@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from psycopg import AsyncConnection
 
-from ledger.sql_files import sql
-from projections.audit_events.event_filter import EventFilter, Network
+from projections.addresses import addresses_in
+from projections.audit_events.event_filter import EventFilter
 
 PACKAGE = "projections.audit_events"
-_MOST_ADDRESSES = 200
-"""Of a network, that are each looked up; one with more of them is common enough to be met along the log."""
 _NOT_INDEXED = "TokenRotated"
 _BY_PLACE = frozenset({"from_index", "to_index"})
 
@@ -42,8 +39,8 @@ async def source_of(connection: AsyncConnection[Any], wanted: EventFilter) -> So
             name="of_subject", parameters={"of_subject": wanted.subject}, exact=given == {"subject"}
         )
     if wanted.network is not None:
-        addresses = await _addresses(connection, wanted.network)
-        if len(addresses) <= _MOST_ADDRESSES:
+        addresses = await addresses_in(connection, PACKAGE, wanted.network)
+        if addresses is not None:
             return Source(
                 name="of_addresses",
                 parameters={"addresses": addresses},
@@ -73,18 +70,3 @@ def _of_actor(actor: str, *, exact: bool) -> Source:
         return Source(name="of_actor", parameters={"of_actor": actor}, exact=exact)
     parameters = {"of_actor": actor, "of_subject": subject}
     return Source(name="of_acting_subject", parameters=parameters, legs=2)
-
-
-async def _addresses(connection: AsyncConnection[Any], network: Network) -> list[IPv4Address | IPv6Address]:
-    """The addresses of a network from which anything was done; where there are too many, one too many."""
-    if network.num_addresses == 1:
-        return [network.network_address]
-    cursor = await connection.execute(
-        sql(PACKAGE, "addresses_in"),
-        {
-            "lowest": network.network_address,
-            "highest": network.broadcast_address,
-            "maximum": _MOST_ADDRESSES + 1,
-        },
-    )
-    return [row[0] for row in await cursor.fetchall()]

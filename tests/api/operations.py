@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +28,9 @@ DOCUMENTS = {
     "sessionAsOf": "query ($id: ID!, $time: DateTime!) { sessionAsOf(id: $id, time: $time) { sessionId } }",
     "sessionsAsOf": "query ($time: DateTime!) { sessionsAsOf(time: $time) { edges { node { sessionId } } } }",
     "node": "query ($id: ID!) { node(id: $id) { id } }",
+    "events": "{ events { edges { node { id } } } }",
+    "sessions": "{ sessions { edges { node { id } } } }",
+    "securitySummary": "query ($t: DateTime!) { securitySummary(since: $t) { series { start issued } } }",
     "checkpoint": "{ checkpoint { treeSize } }",
     "consistencyProof": "{ consistencyProof(fromSize: 1, toSize: 1) { hashes } }",
     "inclusionProof": "query ($event: ID!) { inclusionProof(eventId: $event) { leafIndex } }",
@@ -61,6 +65,10 @@ class Operation:
 
 async def _nothing(callers: Callers) -> dict[str, Any]:
     return {}
+
+
+async def _yesterday(callers: Callers) -> dict[str, Any]:
+    return {"t": timestamp(callers.server.now() - timedelta(days=1))}
 
 
 def _id(value: str) -> Callable[[Callers], Awaitable[dict[str, Any]]]:
@@ -174,6 +182,9 @@ OPERATIONS = {
     "node: another's": Operation("node", _session_of("bob")),
     "node: another's event": Operation("node", _session_of("bob", ":1")),
     "node: unknown": Operation("node", _id(UNKNOWN)),
+    "events": Operation("events", _nothing),
+    "sessions": Operation("sessions", _nothing),
+    "securitySummary": Operation("securitySummary", _yesterday),
     "checkpoint": Operation("checkpoint", _nothing),
     "consistencyProof": Operation("consistencyProof", _nothing),
     "inclusionProof: own": Operation("inclusionProof", _sealed_event_of("ada")),

@@ -23,6 +23,7 @@ from ledger.key_sealing import SecretKey
 from ledger.signing_algorithm import SigningAlgorithm
 from projections.active_tokens.rebuild import Difference, rebuild
 from tests.api.http import ORIGIN, Answer, Http
+from tests.auditing import caught_up
 from tests.sealing import sealed_all
 
 PAIR = """
@@ -140,9 +141,10 @@ class Server:
         return [edge["node"] for edge in answer.of("session")["events"]["edges"]]
 
     async def sealed(self) -> None:
-        """Seal what was recorded, as one tick of a leader does."""
+        """Seal what was recorded and let the projections catch up, as leaders do."""
         async with leader_connection(self.database_url) as connection:
             await sealed_all(self.application.sealer, connection)
+            await caught_up(connection)
 
     def forget_readers(self) -> None:
         """The next read of what is not the reader's own is recorded, as in another minute."""
@@ -192,7 +194,11 @@ async def running_server(
         server.settings,
         database_url,
         surroundings=Surroundings(
-            random=os.urandom, offset=lambda: server.elapsed, sweeping=None, sealing=None
+            random=os.urandom,
+            offset=lambda: server.elapsed,
+            sweeping=None,
+            sealing=None,
+            projecting=None,
         ),
         **options,
     )

@@ -34,6 +34,9 @@ node: own event          | 401      | 401      | 401      | 401
 node: another's          | 401      | 401      | 401      | 401
 node: another's event    | 401      | 401      | 401      | 401
 node: unknown            | 401      | 401      | 401      | 401
+events                   | 401      | 401      | 401      | 401
+sessions                 | 401      | 401      | 401      | 401
+securitySummary          | 401      | 401      | 401      | 401
 checkpoint               | data     | data     | data     | data
 consistencyProof         | data     | data     | data     | data
 inclusionProof: own      | 401      | 401      | 401      | 401
@@ -82,6 +85,9 @@ node: own event          | null      | data      | data      | data      | data 
 node: another's          | null      | null      | data*     | null      | null      | null      | null
 node: another's event    | null      | null      | data*     | null      | null      | null      | null
 node: unknown            | null      | null      | null      | null      | null      | null      | null
+events                   | 403       | 403       | data*     | 403       | 403       | 403       | 403
+sessions                 | 403       | 403       | data*     | 403       | 403       | 403       | 403
+securitySummary          | 403       | 403       | data*     | 403       | 403       | 403       | 403
 checkpoint               | data      | data      | data      | data      | data      | data      | data
 consistencyProof         | data      | data      | data      | data      | data      | data      | data
 inclusionProof: own      | null      | data      | data      | data      | data      | data      | data
@@ -130,6 +136,9 @@ node: own event          | null      | data*     | null      | null      | null 
 node: another's          | null      | data*     | null      | null      | null      | null
 node: another's event    | null      | data*     | null      | null      | null      | null
 node: unknown            | null      | null      | null      | null      | null      | null
+events                   | 403       | data*     | 403       | 403       | 403       | 403
+sessions                 | 403       | data*     | 403       | 403       | 403       | 403
+securitySummary          | 403       | data*     | 403       | 403       | 403       | 403
 checkpoint               | data      | data      | data      | data      | data      | data
 consistencyProof         | data      | data      | data      | data      | data      | data
 inclusionProof: own      | null      | data*     | null      | null      | null      | null

@@ -15,13 +15,11 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from api.graphql import event_subscription
-from api.leader_connection import leader_connection
 from api.live_connections import LiveLimits
 from tests.api.callers import Callers
 from tests.api.http import ORIGIN
 from tests.api.live import EVENTS, Listening, Live, listening
 from tests.api.server import LOGIN, Server
-from tests.auditing import caught_up
 
 PAGE = """
 query ($filter: EventFilter, $after: Cursor, $first: Int = 500) {
@@ -45,13 +43,6 @@ async def auditor(callers: Callers) -> str:
     return str((await callers.session("ada", "audit:read"))["accessToken"])
 
 
-async def seal(server: Server) -> None:
-    """Everything recorded so far is in the log and can be found."""
-    await server.sealed()
-    async with leader_connection(server.database_url) as connection:
-        await caught_up(connection)
-
-
 def log(server: Server, *types: str) -> list[str]:
     """Ids of sealed events in the order of the log."""
     return [
@@ -67,20 +58,20 @@ def log(server: Server, *types: str) -> list[str]:
 async def test_a_subscription_gives_sealed_events_in_the_order_of_the_log_as_they_come(
     live: Listening, callers: Callers, auditor: str
 ) -> None:
-    await seal(callers.server)
+    await callers.server.sealed()
     async with live.opened(auditor) as one:
         await one.subscribe("1", filter=ISSUED)
         await one.is_in_step()
         await asyncio.sleep(0.3)  # what is sealed from now on
         expected = [(await callers.session("bob"))["session"]["id"] for _ in range(3)]
-        await seal(callers.server)
+        await callers.server.sealed()
         edges = [await one.edge() for _ in expected]
         assert [edge["node"]["sessionId"] for edge in edges] == expected
         indexes = [edge["node"]["logIndex"] for edge in edges]
         assert indexes == sorted(indexes)
         await one.send("complete", id="1")
         await callers.session("bob")
-        await seal(callers.server)
+        await callers.server.sealed()
         await one.is_in_step()
         assert one.kept.get("1", []) == []
 
@@ -90,7 +81,7 @@ async def test_a_cursor_goes_on_in_the_subscription_and_in_pages_alike(
 ) -> None:
     for _ in range(5):
         await callers.session("bob")
-    await seal(callers.server)
+    await callers.server.sealed()
     headers = {"authorization": f"Bearer {auditor}"}
 
     async def page(**variables: Any) -> list[Any]:
@@ -152,7 +143,7 @@ async def test_who_lacks_the_scope_gets_no_event_and_the_read_is_not_recorded(
     live: Listening, callers: Callers
 ) -> None:
     pair = await callers.session("eve")
-    await seal(callers.server)
+    await callers.server.sealed()
     async with live.opened(pair["accessToken"]) as one:
         for query in (EVENTS, PAGE):
             await one.subscribe("1", query)
@@ -343,7 +334,7 @@ async def test_who_does_not_read_is_not_read_for(
     monkeypatch.setattr(event_subscription, "_AT_ONCE", 5)
     for _ in range(60):
         await callers.session("bob")
-    await seal(callers.server)
+    await callers.server.sealed()
     leaves = " ".join(f"l{number}: leaf" for number in range(25))
     wide = EVENTS.replace("cursor node { id", f"cursor node {{ {leaves} id")
     async with listening(callers.server, send_buffer=4096) as live:
@@ -370,7 +361,7 @@ async def test_who_does_not_read_is_not_read_for(
 async def test_a_listening_connection_that_is_killed_is_replaced_and_nothing_is_lost(
     live: Listening, callers: Callers, auditor: str
 ) -> None:
-    await seal(callers.server)
+    await callers.server.sealed()
     async with live.opened(auditor) as one:
         await one.subscribe("1", filter=ISSUED)
         await one.is_in_step()
@@ -380,7 +371,7 @@ async def test_a_listening_connection_that_is_killed_is_replaced_and_nothing_is_
             await _until_listening(callers.server)
             assert callers.server.execute(KILL) == [(True,)]
             expected.append((await callers.session("bob"))["session"]["id"])
-            await seal(callers.server)
+            await callers.server.sealed()
             assert (await one.edge())["node"]["sessionId"] == expected[-1]
 
 
@@ -392,7 +383,7 @@ KILL = f"SELECT pg_terminate_backend(pid) {LISTENERS}"
 
 async def _until_listening(server: Server) -> None:
     async with asyncio.timeout(5):
-        while not server.execute(f"SELECT pid {LISTENERS}"):
+        while not server.execute(f"SELECT pid {LISTENERS}"):  # noqa: ASYNC110 - no event comes for it
             await asyncio.sleep(0.05)
 
 
@@ -402,7 +393,7 @@ async def test_subscriptions_of_one_connection_do_not_mix(
     async def seen(one: Live, operation: str, kind: str, expected: list[str]) -> None:
         assert [(await one.edge(operation))["node"]["id"] for _ in expected] == expected, kind
 
-    await seal(callers.server)
+    await callers.server.sealed()
     async with live.opened(auditor) as one:
         await one.subscribe("i", filter=ISSUED)
         await one.subscribe("r", filter={"types": ["TOKEN_ROTATED", "TOKEN_REVOKED"]})
@@ -411,6 +402,6 @@ async def test_subscriptions_of_one_connection_do_not_mix(
         for _ in range(5):
             pair = await callers.session("bob")
             await callers.server.refresh(pair["refreshToken"])
-        await seal(callers.server)
+        await callers.server.sealed()
         await seen(one, "i", "issued", log(callers.server, "TokenIssued")[-5:])
         await seen(one, "r", "rotated", log(callers.server, "TokenRotated"))

@@ -585,7 +585,11 @@ async def test_partitions_that_cannot_be_made_raise_an_alarm_and_stop_nothing(da
 async def test_readiness_tells_of_the_last_run_and_of_partitions_that_run_out(world: World) -> None:
     def surroundings(sweeping: Pace | None) -> Surroundings:
         return Surroundings(
-            random=os.urandom, offset=lambda: world.ledger.elapsed, sweeping=sweeping, sealing=None
+            random=os.urandom,
+            offset=lambda: world.ledger.elapsed,
+            sweeping=sweeping,
+            sealing=None,
+            projecting=None,
         )
 
     await opened(world.ledger)

@@ -236,7 +236,9 @@ async def frozen_ledger(database_url: str) -> AsyncIterator[FrozenLedger]:
         )
         secret = await _prepare(connection, clock.now)
         application = Application(
-            settings, database_url, surroundings=Frozen(clock=clock, sweeping=None, sealing=None)
+            settings,
+            database_url,
+            surroundings=Frozen(clock=clock, sweeping=None, sealing=None, projecting=None),
         )
         async with application.lifespan():
             yield FrozenLedger(
