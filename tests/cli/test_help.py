@@ -12,6 +12,7 @@ from tests.cli.command_line import TOKEN_LEDGER, CommandLine
 
 COMMANDS = [
     "assertion",
+    "checkpoint",
     "clients",
     "clients create",
     "clients list",
@@ -19,6 +20,8 @@ COMMANDS = [
     "clients update",
     "demo",
     "doctor",
+    "events",
+    "events tail",
     "keys",
     "keys list",
     "keys retire",
