@@ -1,4 +1,4 @@
-"""`token-ledger events tail`: sealed events as lines, once each, also while the database drops connections."""
+"""`token-ledger events tail`: sealed events as lines, once each, also while connections are dropped."""
 
 from __future__ import annotations
 
