@@ -7,7 +7,7 @@ as an erasure does: nothing that was erased comes back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -34,6 +34,8 @@ class Projection:
     """Of its table, and of its package below `projections`."""
     statements: Sequence[str]
     """That fold some leaves into it, in this order."""
+    comparisons: Mapping[str, str]
+    """By table, the statement that compares its slots."""
 
     @property
     def package(self) -> str:
@@ -42,9 +44,17 @@ class Projection:
 
 
 PROJECTIONS = (
-    Projection(name="audit_events", statements=("apply",)),
-    Projection(name="audit_sessions", statements=("apply", "apply_changes")),
-    Projection(name="security_hours", statements=("apply_hours", "apply_minutes")),
+    Projection(name="audit_events", statements=("apply",), comparisons={"audit_events": "compare"}),
+    Projection(
+        name="audit_sessions",
+        statements=("apply", "apply_changes"),
+        comparisons={"audit_sessions": "compare"},
+    ),
+    Projection(
+        name="security_hours",
+        statements=("apply_hours", "apply_minutes"),
+        comparisons={"security_hours": "compare", "security_minutes": "compare_minutes"},
+    ),
 )
 
 
@@ -58,7 +68,8 @@ async def catch_up(
 ) -> int:
     """Fold the next leaves into one slot; gives how many: `maximum` where more may be left.
 
-    The connection has had `SETTINGS`. `until` is exclusive; None: the end of the log.
+    The connection has had `SETTINGS`, and its statements see what was committed before each of them. `until`
+    is exclusive; None: the end of the log.
 
     Raises:
         psycopg.Error: the connection is gone, the slot stays locked, or a statement failed.

@@ -14,14 +14,20 @@ from ledger.recorded_event import RecordedEvent, read_stream
 from projections.catching_up import PROJECTIONS, SETTINGS, catch_up
 from tests.sealing import log_keys, sealed_all, sealer_of
 
+_KEYS = log_keys()
+
 
 async def sealed_and_caught_up(database_url: str, *, maximum: int = 2_000) -> None:
     """Everything recorded so far is in the log, and in every projection."""
+    await sealed(database_url)
     async with leader_connection(database_url) as connection:
-        cursor = await connection.execute("SELECT note IS NULL FROM log_state")
-        assert await cursor.fetchone() is not None
-        await sealed_all(sealer_of(database_url, log_keys()), connection)
         await caught_up(connection, maximum=maximum)
+
+
+async def sealed(database_url: str) -> None:
+    """Everything recorded so far is in the log."""
+    async with leader_connection(database_url) as connection:
+        await sealed_all(sealer_of(database_url, _KEYS), connection)
 
 
 async def caught_up(connection: AsyncConnection[Any], *, maximum: int = 2_000) -> None:

@@ -7,22 +7,21 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from api.cli.progress import progress
+from api.cli.rebuild_projection import rebuild_projection
 from api.database import Database, unhurried_connection
 from api.settings import load_settings
 from ledger.event_codec import UnknownEventError
 from ledger.evolve import BrokenStreamError
 from projections.active_tokens.rebuild import Difference, count_families, rebuild
+from projections.catching_up import PROJECTIONS
 
 _SHOWN = 100
-_PLAIN_EVERY_SECONDS = 5
+_CATCHING_UP = {one.name: one for one in PROJECTIONS}
 _PRIVATE = frozenset({"secret_hash", "head", "claims", "address", "user_agent", "device_label", "sender_key"})
 """Columns whose values are not printed."""
 
@@ -39,16 +38,22 @@ class _Replayed:
 
 @click.command()
 @click.option(
-    "--projection", type=click.Choice(["active_tokens"]), default="active_tokens", show_default=True
+    "--projection",
+    type=click.Choice(["active_tokens", *_CATCHING_UP]),
+    default="active_tokens",
+    show_default=True,
 )
 @click.option("--dry-run", is_flag=True, help="Only compare; exit status 1 if anything differs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(projection: str, dry_run: bool, as_json: bool) -> None:
     """Rebuild a view from the events alone and compare it with the live one, field by field.
 
-    The server may go on meanwhile. Without --dry-run rows that differ are replaced by the rebuilt ones. Exit
-    status 1, too, where there are events that no decision can have made.
+    The server may go on meanwhile. Without --dry-run rows of active_tokens that differ are replaced by the
+    rebuilt ones; any other view is rebuilt as a whole, beside the live one, and takes its place. Exit status
+    1, too, where there are events that no decision can have made.
     """
+    if projection in _CATCHING_UP:
+        sys.exit(rebuild_projection(_CATCHING_UP[projection], dry_run=dry_run, as_json=as_json))
     with Database(load_settings(os.environ)) as database:
         try:
             replayed = asyncio.run(_replay(database.url, dry_run=dry_run))
@@ -73,7 +78,7 @@ def command(projection: str, dry_run: bool, as_json: bool) -> None:
 async def _replay(url: str, *, dry_run: bool) -> _Replayed:
     replayed, started = _Replayed(), time.monotonic()
     async with unhurried_connection(url) as connection:
-        with _progress(await count_families(connection)) as report:
+        with progress(await count_families(connection), "families") as report:
             async for step in rebuild(connection, dry_run=dry_run):
                 replayed.families += step.families
                 replayed.events += step.events
@@ -82,42 +87,6 @@ async def _replay(url: str, *, dry_run: bool) -> _Replayed:
                 report(replayed.families, replayed.events)
     replayed.seconds = time.monotonic() - started
     return replayed
-
-
-def _progress(total: int) -> AbstractContextManager[Callable[[int, int], None]]:
-    """A bar on a terminal, a line now and then elsewhere; on standard error."""
-    console = Console(stderr=True)
-    return _Bar(console, total) if console.is_terminal else nullcontext(_Lines(total))
-
-
-class _Bar(AbstractContextManager[Callable[[int, int], None]]):
-    def __init__(self, console: Console, total: int) -> None:
-        columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-        self._progress = Progress(*columns, console=console, transient=True)
-        self._task = self._progress.add_task("replay", total=total, rate="")
-        self._started = time.monotonic()
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        self._progress.start()
-        return self._report
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def _report(self, families: int, events: int) -> None:
-        rate = f"{events / max(time.monotonic() - self._started, 0.001):.0f} events/s"
-        self._progress.update(self._task, completed=families, rate=rate)
-
-
-class _Lines:
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
-
-    def __call__(self, families: int, events: int) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
-            click.echo(f"replayed {families} of {self._total} families, {events} events", err=True)
 
 
 def _line(difference: Difference) -> str:

@@ -144,6 +144,7 @@ class Server:
         """Seal what was recorded and let the projections catch up, as leaders do."""
         async with leader_connection(self.database_url) as connection:
             await sealed_all(self.application.sealer, connection)
+        async with leader_connection(self.database_url) as connection:
             await caught_up(connection)
 
     def forget_readers(self) -> None:

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from ledger.answers import Granted
+from tests.auditing import sealed_and_caught_up
 from tests.cli.command_line import CommandLine
 from tests.ledger_harness import harness
 
@@ -102,3 +103,34 @@ def test_events_that_nobody_recorded_fail_the_check_with_one_line(
     found = production.run("replay", "--dry-run")
     assert found.status == 1
     assert found.line.startswith(f"Error: the events cannot be replayed: {told}")
+
+
+@pytest.mark.parametrize("name", ["audit_events", "audit_sessions", "security_hours"])
+async def test_a_projection_that_catches_up_is_compared_and_rebuilt(
+    production: CommandLine, owner: psycopg.Connection[Any], database_url: str, name: str
+) -> None:
+    await sealed_and_caught_up(database_url)
+    replay = ("replay", "--projection", name)
+    told = production.answer(*replay, "--dry-run")
+    assert told.startswith(f"{name}: 6 leaves in ")
+    assert told.endswith(": no difference\n")
+    meddling = {
+        "audit_events": "UPDATE audit_events SET address = '203.0.113.99' WHERE leaf_index = 3",
+        "audit_sessions": "UPDATE audit_sessions SET address = '203.0.113.99' "
+        "WHERE family_id IN (SELECT min(family_id::text)::uuid FROM audit_sessions)",
+        "security_hours": "DELETE FROM security_hours",
+    }
+    owner.execute(meddling[name].encode())
+    found = production.run(*replay, "--dry-run")
+    assert found.status == 1
+    first, last = found.out.splitlines()[0], found.out.splitlines()[-1]
+    assert first.startswith(f"{name} ")
+    assert first.endswith(": is missing" if name == "security_hours" else ": address differ")
+    assert last.endswith(": 1 differences")
+    assert "203.0.113.99" not in found.out
+    summary = json.loads(production.run(*replay, "--dry-run", "--json").out)
+    assert (summary["leaves"], summary["differences"], summary["dry_run"]) == (6, 1, True)
+
+    mended = production.answer(*replay)
+    assert mended.endswith(": version 2 is live\n")
+    assert production.run(*replay, "--dry-run").status == 0

@@ -25,6 +25,7 @@ from ledger.log_key_ring import LogKeyRing
 from ledger.merkle_tree import Frontier
 from ledger.sealer import Sealer, SealRefusedError
 from tests.ledger_harness import new_id
+from tests.mortal import Mortal
 from tests.sealing import ORIGIN, log_keys, sealed_all, sealer_of
 
 WRITERS = 14
@@ -253,23 +254,6 @@ async def test_a_backlog_is_sealed_in_steps_while_events_go_on_to_come(
 
 
 # --------------------------------------------------------------------------------------- crashes of a sealer
-
-
-class Mortal(AsyncConnection[Any]):
-    """Its server process is gone at one of its round trips: before the statement runs, or after."""
-
-    dies_at: int = 0
-    before: bool = True
-    trips: int = 0
-
-    async def wait(self, gen: Any, interval: float = 0.1) -> Any:
-        self.trips += 1
-        if self.trips != self.dies_at:
-            return await super().wait(gen, interval)
-        if not self.before:
-            await super().wait(gen, interval)
-        await self.close()
-        raise psycopg.OperationalError("killed by the test")
 
 
 @pytest.mark.parametrize("before", [True, False])
