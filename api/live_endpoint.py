@@ -7,8 +7,8 @@ the one before has been taken by the connection, so that a slow reader costs no 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import aclosing, suppress
 from typing import Any
 from uuid import UUID
 
@@ -233,8 +233,9 @@ class _Connection:
                 cookie=None,
                 viewer=viewer,
             )
-            async for result in _results(endpoint, context, wanted.params):
-                await self._tell(next_result(wanted.id, result))
+            async with aclosing(_results(endpoint, context, wanted.params)) as results:
+                async for result in results:
+                    await self._tell(next_result(wanted.id, result))
             last = completed(wanted.id)
         except RequestRefusedError as refused:
             last = failed(wanted.id, refusal_errors(refused, str(request_id)))
@@ -260,7 +261,7 @@ class _Connection:
 
 async def _results(
     endpoint: LiveEndpoint, context: RequestContext, params: GraphQLParams | RequestRefusedError
-) -> AsyncIterator[Mapping[str, object]]:
+) -> AsyncGenerator[Mapping[str, object], None]:
     """The results of an operation.
 
     Raises:

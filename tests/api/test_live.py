@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -373,6 +373,24 @@ async def test_a_listening_connection_that_is_killed_is_replaced_and_nothing_is_
             expected.append((await callers.session("bob"))["session"]["id"])
             await callers.server.sealed()
             assert (await one.edge())["node"]["sessionId"] == expected[-1]
+
+
+async def test_without_any_notification_events_come_all_the_same(callers: Callers, auditor: str) -> None:
+    @asynccontextmanager
+    async def refused() -> AsyncIterator[Any]:
+        raise OSError("no connection that could listen")
+        yield
+
+    callers.server.application._feed._connect = refused
+    await callers.server.sealed()
+    async with listening(callers.server) as live, live.opened(auditor) as one:
+        await one.subscribe("1", filter=ISSUED)
+        await one.is_in_step()
+        await asyncio.sleep(0.3)
+        for _ in range(3):
+            session = (await callers.session("bob"))["session"]["id"]
+            await callers.server.sealed()
+            assert (await one.edge())["node"]["sessionId"] == session
 
 
 LISTENERS = (
