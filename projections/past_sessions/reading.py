@@ -17,7 +17,8 @@ from projections.past_sessions.snapshot import Controls, Snapshot, past_families
 
 MOST_EXAMINED = 2_000
 """Families that one page looks at."""
-_AT_ONCE = 500
+_AT_ONCE = 200
+"""Families a step: others have a turn every few milliseconds."""
 _PACKAGE = "projections.past_sessions"
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)
 """An id is minted by the clock of a worker, opened_at read from the database's: so far apart at the most."""
@@ -54,7 +55,7 @@ async def read_page(
     Looks at `MOST_EXAMINED` families at the most, so that a page may hold fewer while there are more.
     """
     after = _first_id_after(time + _CLOCKS_DIFFER_BY) if before is None else before
-    examined, asked = 0, maximum + 1  # enough where all match
+    examined, asked = 0, min(maximum + 1, _AT_ONCE)  # often enough
     matching: list[Snapshot] = []
     while examined < MOST_EXAMINED:
         candidates = await _candidates(connection, wanted, time, before=after, maximum=asked)
