@@ -118,12 +118,16 @@ class _Connection:
         self._receive = receive
         self._send = send
         self._viewer: Viewer | None = None
+        self._token = ""
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._closing: asyncio.Future[LiveClosedError] = asyncio.get_running_loop().create_future()
 
     @property
     def viewer(self) -> Viewer | None:
         return self._viewer
+
+    def is_token_good(self) -> bool:
+        return self._endpoint.authenticator.is_good(self._token)
 
     def end(self, code: CloseCode, reason: str) -> None:
         if not self._closing.done():
@@ -203,7 +207,7 @@ class _Connection:
         except UNAVAILABLE:
             raise LiveClosedError(CloseCode.UNAVAILABLE, "The service cannot answer now.") from None
         self._endpoint.connections.admit(viewer)
-        self._viewer = viewer
+        self._viewer, self._token = viewer, token
         await self._tell(acknowledged())
 
     def _start(self, wanted: Subscribe) -> None:

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from api import sealed_feed
 from api.graphql import event_subscription
 from api.live_connections import LiveLimits
 from tests.api.callers import Callers
@@ -373,6 +374,51 @@ async def test_a_listening_connection_that_is_killed_is_replaced_and_nothing_is_
             expected.append((await callers.session("bob"))["session"]["id"])
             await callers.server.sealed()
             assert (await one.edge())["node"]["sessionId"] == expected[-1]
+
+
+async def test_a_notification_is_not_waited_for_until_the_next_look(
+    live: Listening, callers: Callers, auditor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await callers.server.sealed()
+    async with live.opened(auditor) as one:
+        await one.subscribe("1", filter=ISSUED)
+        await _until_listening(callers.server)
+        monkeypatch.setattr(sealed_feed, "_LOOKED_EVERY_SECONDS", 60)
+        await asyncio.sleep(1.2)  # the look before
+        for _ in range(3):
+            session = (await callers.session("bob"))["session"]["id"]
+            await callers.server.sealed()
+            assert (await one.edge())["node"]["sessionId"] == session
+
+
+async def test_a_filter_that_ends_before_the_log_does_is_not_read_for_again_and_again(
+    live: Listening, callers: Callers, auditor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = 0
+    read = event_subscription.read_events
+
+    async def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal pages
+        pages += 1
+        return await read(*arguments, **options)
+
+    monkeypatch.setattr(event_subscription, "read_events", counted)
+    for _ in range(3):
+        await callers.session("bob")
+    await callers.server.sealed()
+    async with live.opened(auditor) as one:
+        for number, wanted in enumerate(
+            ({"toIndex": 1}, {"until": "2020-01-01T00:00:00Z"}, {"fromIndex": 99})
+        ):
+            headers = {"authorization": f"Bearer {auditor}"}
+            answer = await callers.server.http.graphql(PAGE, {"filter": wanted}, headers=headers)
+            edges = answer.of("events")["edges"]
+            await one.subscribe(str(number), filter=wanted, after=edges[0]["cursor"] if edges else None)
+        await one.is_in_step()
+        await callers.session("bob")
+        await callers.server.sealed()
+        await asyncio.sleep(1)
+    assert 1 <= pages <= 6
 
 
 async def test_without_any_notification_events_come_all_the_same(callers: Callers, auditor: str) -> None:
