@@ -8,6 +8,8 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from projections.slots import READING
+
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 _COMMITTING = 4
@@ -34,7 +36,7 @@ def reading_pool(url: str) -> Pool:
 
     A connection is looked at before it is lent, which costs a round trip: batches try again, queries do not.
     """
-    return _pool(url, _READING, configure_connection, check=AsyncConnectionPool.check_connection)
+    return _pool(url, _READING, configure_reading, check=AsyncConnectionPool.check_connection)
 
 
 def _pool(
@@ -66,6 +68,12 @@ async def _configure_committing(connection: AsyncConnection[Any]) -> None:
         f"SET statement_timeout = {_BATCH_MILLISECONDS}; "
         f"SET idle_in_transaction_session_timeout = {_BATCH_MILLISECONDS}"
     )
+
+
+async def configure_reading(connection: AsyncConnection[Any]) -> None:
+    """As `configure_connection`, for reading projections too."""
+    await configure_connection(connection)
+    await connection.execute(READING)
 
 
 async def configure_connection(connection: AsyncConnection[Any]) -> None:

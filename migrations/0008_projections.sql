@@ -1,8 +1,8 @@
 -- Projections that catch up with the sealed log: what audit queries are answered from.
 --
 -- Each has two slots, partitions of its tables. One is live; the other is filled by a rebuild and becomes the live
--- one in a single transaction. A statement says `slot = (SELECT slot FROM projection_slots WHERE … AND live)`: it has
--- locked its tables before it takes its snapshot, so that the slot it finds live cannot be emptied under it.
+-- one in a single transaction. A statement that reads them locks its tables before it takes its snapshot: a slot that
+-- is live in that cannot have been emptied.
 
 CREATE TABLE projection_slots (
   projection text NOT NULL,

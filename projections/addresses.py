@@ -8,13 +8,14 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from ledger.sql_files import sql
+from projections.slots import in_slot
 
-MOST_ADDRESSES = 200
-"""Of a network, that are each looked up; one with more of them is common enough to be met by walking."""
+MOST_ADDRESSES = 256
+"""Of a network, that are each looked up, such as a whole /24; one with more of them is met by walking."""
 
 
 async def addresses_in(
-    connection: AsyncConnection[Any], package: str, network: IPv4Network | IPv6Network
+    connection: AsyncConnection[Any], package: str, network: IPv4Network | IPv6Network, *, slot: int
 ) -> list[IPv4Address | IPv6Address] | None:
     """The addresses that a projection knows; None: more than `MOST_ADDRESSES`.
 
@@ -23,7 +24,7 @@ async def addresses_in(
     if network.num_addresses == 1:
         return [network.network_address]
     cursor = await connection.execute(
-        sql(package, "addresses_in"),
+        in_slot(sql(package, "addresses_in"), slot),
         {
             "lowest": network.network_address,
             "highest": network.broadcast_address,

@@ -29,7 +29,7 @@ class Source:
     """Whether whatever comes from it matches."""
 
 
-async def source_of(connection: AsyncConnection[Any], wanted: EventFilter) -> Source:
+async def source_of(connection: AsyncConnection[Any], wanted: EventFilter, *, slot: int) -> Source:
     """The most selective index. One round trip where the filter has a network of several addresses."""
     given = frozenset(one.name for one in fields(wanted) if getattr(wanted, one.name) is not None) - _BY_PLACE
     if wanted.session_id is not None:
@@ -39,7 +39,7 @@ async def source_of(connection: AsyncConnection[Any], wanted: EventFilter) -> So
             name="of_subject", parameters={"of_subject": wanted.subject}, exact=given == {"subject"}
         )
     if wanted.network is not None:
-        addresses = await addresses_in(connection, PACKAGE, wanted.network)
+        addresses = await addresses_in(connection, PACKAGE, wanted.network, slot=slot)
         if addresses is not None:
             return Source(
                 name="of_addresses",

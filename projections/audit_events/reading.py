@@ -18,6 +18,7 @@ from ledger.recorded_event import RecordedEvent
 from ledger.sql_files import sql
 from projections.audit_events.candidates import PACKAGE, Source, source_of
 from projections.audit_events.event_filter import EventFilter, EventOrder
+from projections.slots import SwitchedError, in_slot
 
 MOST_EXAMINED = 4_000
 """Candidates of a page."""
@@ -66,15 +67,30 @@ async def read_events(
 ) -> EventPage:
     """At most `maximum` events that match and come after the leaf `after`; None: from the beginning.
 
-    Two to six round trips. Events that retention has removed are left out.
+    Two to six round trips. Events that retention has removed are left out. The connection has had
+    `projections.slots.READING`.
     """
+    while True:
+        try:
+            return await _read(connection, wanted, order, after, maximum)
+        except SwitchedError:
+            continue
+
+
+async def _read(
+    connection: AsyncConnection[Any],
+    wanted: EventFilter,
+    order: EventOrder,
+    after: int | None,
+    maximum: int,
+) -> EventPage:
     ascending = order is EventOrder.OLDEST_FIRST
-    low, high = await _bounds(connection, wanted)
+    low, high, slot = await _bounds(connection, wanted)
     if after is not None:
         low, high = (max(low, after + 1), high) if ascending else (low, min(high, after))
     if low >= high:
         return EventPage(events=(), more=False, position=after)
-    source = await source_of(connection, wanted)
+    source = await source_of(connection, wanted, slot=slot)
     found: list[_Found] = []
     examined = 0
     at_once = maximum + 1 if source.exact else 2 * maximum + _SPARE
@@ -84,6 +100,7 @@ async def read_events(
             connection,
             wanted,
             source,
+            slot=slot,
             ascending=ascending,
             bounds={"low": low, "high": high, "a_leg": a_leg, "maximum": maximum + 1 - len(found)},
         )
@@ -115,8 +132,8 @@ def _page(found: Sequence[_Found], *, more: bool, position: int) -> EventPage:
     return EventPage(events=events, more=more, position=position)
 
 
-async def _bounds(connection: AsyncConnection[Any], wanted: EventFilter) -> tuple[int, int]:
-    """Between which leaves, the second exclusive, all that matches is."""
+async def _bounds(connection: AsyncConnection[Any], wanted: EventFilter) -> tuple[int, int, int]:
+    """Between which leaves, the second exclusive, all that matches is; and the slot that is live."""
     cursor = await connection.execute(
         sql(PACKAGE, "bounds"),
         {
@@ -128,7 +145,7 @@ async def _bounds(connection: AsyncConnection[Any], wanted: EventFilter) -> tupl
     )
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - one slot is live
-    return row[0], row[1]
+    return row[0], row[1], row[2]
 
 
 async def _look(
@@ -136,12 +153,17 @@ async def _look(
     wanted: EventFilter,
     source: Source,
     *,
+    slot: int,
     ascending: bool,
     bounds: Mapping[str, int],
 ) -> tuple[int | None, list[_Found]]:
-    """Up to which leaf the candidates reached, None: there are no others; and those that match."""
+    """Up to which leaf the candidates reached, None: there are no others; and those that match.
+
+    Raises:
+        SwitchedError: the slot is not live any more.
+    """
     cursor = await connection.execute(
-        _statement(source.name, ascending=ascending),
+        _statement(source.name, slot=slot, ascending=ascending),
         {
             **source.parameters,
             **bounds,
@@ -156,13 +178,16 @@ async def _look(
         },
     )
     rows = await cursor.fetchall()
-    return rows[0][0], [_found(row) for row in rows if row[1] is not None]
+    if rows[0][0] != slot:
+        raise SwitchedError
+    return rows[0][1], [_found(row[2:]) for row in rows if row[2] is not None]
 
 
 @cache
-def _statement(source: str, *, ascending: bool) -> LiteralString:
-    """The statement of a page, with candidates of one source, in one direction."""
+def _statement(source: str, *, slot: int, ascending: bool) -> LiteralString:
+    """The statement of a page, with candidates of one source in one slot, in one direction."""
     template = sql(PACKAGE, "page").replace("{candidates}", sql(PACKAGE, f"candidates/{source}"))
+    template = in_slot(template, slot)
     words: tuple[LiteralString, ...] = ("ASC", "min", "max", "least")
     if not ascending:
         words = ("DESC", "max", "min", "greatest")
@@ -176,10 +201,10 @@ def _statement(source: str, *, ascending: bool) -> LiteralString:
 
 
 def _found(row: Sequence[Any]) -> _Found:
-    _, leaf_index, subject, stream_id, version, type_name, schema_version, occurred_at, recorded_at = row[:9]
+    leaf_index, subject, stream_id, version, type_name, schema_version, occurred_at, recorded_at = row[:8]
     if type_name is None:
         return _Found(leaf_index=leaf_index, subject=subject, recorded=None)
-    actor, client_id, correlation_id, causation, payload, commitment, previous, leaf_hash, data = row[9:]
+    actor, client_id, correlation_id, causation, payload, commitment, previous, leaf_hash, data = row[8:]
     recorded = RecordedEvent(
         stream_id=stream_id,
         version=version,

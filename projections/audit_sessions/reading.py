@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 from ledger.sql_files import sql
 from projections.active_tokens.sessions import Session, SessionFilter, SessionStatus, read_sessions
 from projections.addresses import addresses_in
+from projections.slots import SwitchedError, in_slot
 
 _PACKAGE = "projections.audit_sessions"
 MOST_EXAMINED = 2_000
@@ -52,18 +53,33 @@ async def read_page(
 ) -> SessionPage:
     """At most `maximum` sessions that match, opened before the session `before` where it is given.
 
-    Two to eight round trips.
+    Three to nine round trips. The connection has had `projections.slots.READING`.
     """
+    while True:
+        try:
+            return await _read(connection, wanted, now, maximum, before)
+        except SwitchedError:
+            continue
+
+
+async def _read(
+    connection: AsyncConnection[Any],
+    wanted: SessionFilter,
+    now: datetime,
+    maximum: int,
+    before: UUID | None,
+) -> SessionPage:
+    slot = await _live_slot(connection)
     low, high = _bounds(wanted)
     if before is not None:
         high = min(high, before)
-    source, parameters, legs = await _source(connection, wanted)
+    source, parameters, legs = await _source(connection, wanted, slot)
     found: list[Session] = []
     examined, at_once = 0, maximum + 1
     while examined < MOST_EXAMINED:
         a_leg = max(-(-at_once // legs), min(maximum + 1, MOST_EXAMINED // legs))
         bounds = {"low": low, "high": high, "a_leg": a_leg}
-        horizon, candidates = await _look(connection, source, {**parameters, **bounds})
+        horizon, candidates = await _look(connection, source, slot, {**parameters, **bounds})
         if candidates:
             found += await read_sessions(
                 connection, replace(wanted, ids=candidates), now=now, maximum=maximum + 1 - len(found)
@@ -96,7 +112,7 @@ def _first_id(moment: datetime, shifted: timedelta) -> UUID:
 
 
 async def _source(
-    connection: AsyncConnection[Any], wanted: SessionFilter
+    connection: AsyncConnection[Any], wanted: SessionFilter, slot: int
 ) -> tuple[str, Mapping[str, Any], int]:
     """Where candidates come from: the statement, its parameters, and how many lists it merges."""
     if wanted.ids is not None:
@@ -104,7 +120,7 @@ async def _source(
     if wanted.subject is not None:
         return "of_subject", {"of_subject": wanted.subject}, 1
     if wanted.network is not None:
-        addresses = await addresses_in(connection, _PACKAGE, wanted.network)
+        addresses = await addresses_in(connection, _PACKAGE, wanted.network, slot=slot)
         if addresses is not None:
             return "of_addresses", {"addresses": addresses}, max(1, len(addresses))
     if wanted.device_label is not None:
@@ -116,15 +132,31 @@ async def _source(
     return "all", {}, 1
 
 
+async def _live_slot(connection: AsyncConnection[Any]) -> int:
+    cursor = await connection.execute(sql(_PACKAGE, "live_slot"))
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - one slot is live
+    return int(row[0])
+
+
 async def _look(
-    connection: AsyncConnection[Any], source: str, parameters: Mapping[str, Any]
+    connection: AsyncConnection[Any], source: str, slot: int, parameters: Mapping[str, Any]
 ) -> tuple[UUID | None, list[UUID]]:
-    cursor = await connection.execute(_statement(source), parameters)
+    """Down to which session all were looked at, None: there are no others; and those.
+
+    Raises:
+        SwitchedError: the slot is not live any more.
+    """
+    cursor = await connection.execute(_statement(source, slot), parameters)
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - an aggregate has a row
-    return row[0], row[1]
+    live, horizon, candidates = row
+    if live != slot:
+        raise SwitchedError
+    return horizon, candidates
 
 
 @cache
-def _statement(source: str) -> LiteralString:
-    return sql(_PACKAGE, "candidates").replace("{candidates}", sql(_PACKAGE, f"candidates/{source}"))
+def _statement(source: str, slot: int) -> LiteralString:
+    template = sql(_PACKAGE, "candidates").replace("{candidates}", sql(_PACKAGE, f"candidates/{source}"))
+    return in_slot(template, slot)

@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 from psycopg import AsyncConnection
 
-from api.pool import configure_connection
+from api.pool import configure_reading
 from ledger import recorder
 from ledger.events import (
     BulkRevocationExecuted,
@@ -152,7 +152,7 @@ async def record(database_url: str, count: int, seed: int) -> History:
 async def connection(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
     """As a reader of the API."""
     async with await AsyncConnection.connect(database_url, autocommit=True) as made:
-        await configure_connection(made)
+        await configure_reading(made)
         yield made
 
 

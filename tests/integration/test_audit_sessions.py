@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 from psycopg import AsyncConnection
 
-from api.pool import configure_connection
+from api.pool import configure_reading
 from ledger.answers import Granted
 from ledger.batch import Submission
 from ledger.commands import Issue, Presented, Refresh, Rename, Revoke
@@ -78,7 +78,7 @@ async def live(ledger: Harness, chance: random.Random, count: int) -> list[datet
 async def connection(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
     """As a reader of the API."""
     async with await AsyncConnection.connect(database_url, autocommit=True) as made:
-        await configure_connection(made)
+        await configure_reading(made)
         yield made
 
 

@@ -5,7 +5,7 @@ WITH RECURSIVE known (address) AS (
   (
     SELECT a.address
     FROM audit_events AS a
-    WHERE a.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_events' AND live)
+    WHERE a.slot = {slot}
       AND a.address IS NOT NULL
       AND a.address >= %(lowest)s::inet
       AND a.address <= %(highest)s::inet
@@ -16,7 +16,7 @@ WITH RECURSIVE known (address) AS (
   SELECT (
     SELECT a.address
     FROM audit_events AS a
-    WHERE a.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_events' AND live)
+    WHERE a.slot = {slot}
       AND a.address IS NOT NULL
       AND a.address > k.address
       AND a.address <= %(highest)s::inet

@@ -1,10 +1,11 @@
--- Events among some candidates that match a filter. `reading.py` puts in where the candidates come from, and the
--- direction.
+-- Events among some candidates that match a filter. `reading.py` puts in where the candidates come from, the direction,
+-- and the slot: as a part of the text, so that only its partition is planned for, whose indexes are in order.
 -- Parameters: those of the candidates; low (inclusive), high (exclusive) bigint: leaves between which they are; a_leg
 -- int: candidates of each leg; maximum int; those of a filter, each or null: types text[], session_id uuid, subject,
 -- client_id, actor text, network inet, since (inclusive), until (exclusive) timestamptz.
 -- A row is an event, in order; its columns but the leaf are null where retention removed it. At least one row, whose
--- event is null where none matches. The first column is the leaf up to which every leg was looked at, null: all was.
+-- event is null where none matches. The first column is the slot that is live now; the second is the leaf up to which
+-- every leg was looked at, null: all was.
 -- OFFSET 0: one index lookup an event, whatever the statistics say.
 WITH candidates AS MATERIALIZED (
 {candidates}
@@ -34,6 +35,7 @@ WITH candidates AS MATERIALIZED (
   LIMIT %(maximum)s
 )
 SELECT
+  (SELECT slot FROM projection_slots WHERE projection = 'audit_events' AND live),
   h.leaf_index, f.leaf_index, f.subject, e.stream_id, e.version, e.type, e.schema_version, e.occurred_at,
   e.recorded_at, e.actor, e.client_id, e.correlation_id, e.causation, e.payload, e.personal_data, e.previous,
   e.leaf_hash, p.data

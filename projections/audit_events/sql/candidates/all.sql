@@ -4,7 +4,7 @@ SELECT
   1 AS leg, a.leaf_index, a.stream_id, a.version, a.of_session, a.type, a.occurred_at, a.actor, a.client_id, a.subject,
   a.address
 FROM audit_events AS a
-WHERE a.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_events' AND live)
+WHERE a.slot = {slot}
   AND a.leaf_index >= %(low)s::bigint
   AND a.leaf_index < %(high)s::bigint
 ORDER BY a.leaf_index {direction}

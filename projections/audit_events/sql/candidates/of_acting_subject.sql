@@ -5,7 +5,7 @@
     1 AS leg, a.leaf_index, a.stream_id, a.version, a.of_session, a.type, a.occurred_at, a.actor, a.client_id, a.subject,
     a.address
   FROM audit_events AS a
-  WHERE a.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_events' AND live)
+  WHERE a.slot = {slot}
     AND a.subject IS NOT NULL
     AND (a.subject, a.leaf_index) >= (%(of_subject)s::text, %(low)s::bigint)
     AND (a.subject, a.leaf_index) < (%(of_subject)s::text, %(high)s::bigint)
@@ -18,7 +18,7 @@ UNION ALL
     2, a.leaf_index, a.stream_id, a.version, a.of_session, a.type, a.occurred_at, a.actor, a.client_id, a.subject,
     a.address
   FROM audit_events AS a
-  WHERE a.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_events' AND live)
+  WHERE a.slot = {slot}
     AND a.actor IS DISTINCT FROM 'subject:' || a.subject
     AND (a.actor, a.leaf_index) >= (%(of_actor)s::text, %(low)s::bigint)
     AND (a.actor, a.leaf_index) < (%(of_actor)s::text, %(high)s::bigint)

@@ -8,7 +8,7 @@ CROSS JOIN LATERAL (
     a.leaf_index, a.stream_id, a.version, a.of_session, a.type, a.occurred_at, a.actor, a.client_id, a.subject,
     a.address
   FROM audit_events AS a
-  WHERE a.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_events' AND live)
+  WHERE a.slot = {slot}
     AND a.address IS NOT NULL
     AND (a.address, a.leaf_index) >= (wanted.address, %(low)s::bigint)
     AND (a.address, a.leaf_index) < (wanted.address, %(high)s::bigint)

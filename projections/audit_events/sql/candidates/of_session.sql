@@ -38,7 +38,7 @@ FROM (
 LEFT JOIN LATERAL (
   SELECT *
   FROM audit_events AS a
-  WHERE a.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_events' AND live)
+  WHERE a.slot = {slot}
     AND a.leaf_index = l.leaf_index
   OFFSET 0
 ) AS a ON true

@@ -8,7 +8,7 @@ CROSS JOIN LATERAL (
     a.leaf_index, a.stream_id, a.version, a.of_session, a.type, a.occurred_at, a.actor, a.client_id, a.subject,
     a.address
   FROM audit_events AS a
-  WHERE a.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_events' AND live)
+  WHERE a.slot = {slot}
     AND a.type <> 'TokenRotated'
     AND (a.type, a.leaf_index) >= (wanted.type, %(low)s::bigint)
     AND (a.type, a.leaf_index) < (wanted.type, %(high)s::bigint)

@@ -2,7 +2,7 @@
 -- Parameters: as of `candidates`.
 SELECT 1 AS leg, s.family_id
 FROM audit_sessions AS s
-WHERE s.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_sessions' AND live)
+WHERE s.slot = {slot}
   AND s.family_id >= %(low)s::uuid
   AND s.family_id < %(high)s::uuid
 ORDER BY s.family_id DESC

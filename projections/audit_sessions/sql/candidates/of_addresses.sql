@@ -5,7 +5,7 @@ FROM unnest(%(addresses)s::inet[]) WITH ORDINALITY AS wanted (address, leg)
 CROSS JOIN LATERAL (
   SELECT s.family_id
   FROM audit_sessions AS s
-  WHERE s.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_sessions' AND live)
+  WHERE s.slot = {slot}
     AND s.address IS NOT NULL
     AND (s.address, s.family_id) >= (wanted.address, %(low)s::uuid)
     AND (s.address, s.family_id) < (wanted.address, %(high)s::uuid)

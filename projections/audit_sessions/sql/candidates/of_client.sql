@@ -3,7 +3,7 @@
 -- asked for, so that no walk along all sessions can be taken for cheaper.
 SELECT 1 AS leg, s.family_id
 FROM audit_sessions AS s
-WHERE s.slot = (SELECT slot FROM projection_slots WHERE projection = 'audit_sessions' AND live)
+WHERE s.slot = {slot}
   AND (s.client_id, s.family_id) >= (%(of_client)s::text, %(low)s::uuid)
   AND (s.client_id, s.family_id) < (%(of_client)s::text, %(high)s::uuid)
 ORDER BY s.client_id DESC, s.family_id DESC
