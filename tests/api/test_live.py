@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from api import sealed_feed
+from api import live_connections, sealed_feed
 from api.graphql import event_subscription
 from api.live_connections import LiveLimits
 from tests.api.callers import Callers
@@ -295,6 +295,17 @@ async def test_a_token_that_expires_closes_with_another_code_and_no_event_comes_
         assert await another.closed() == 4403
     async with live.open({"accessToken": auditor}) as late:
         assert await late.closed() == 4403
+
+
+async def test_a_token_of_a_key_that_is_revoked_closes_its_connection(
+    live: Listening, callers: Callers, auditor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_connections, "KEYS_CHECKED_EVERY", 1)
+    async with live.opened(auditor) as one:
+        await asyncio.sleep(1.2)
+        await one.is_in_step()
+        await callers._revoke_key_of(auditor)
+        assert await one.closed() == 4403
 
 
 async def test_too_many_connections_or_operations_are_closed(callers: Callers, auditor: str) -> None:

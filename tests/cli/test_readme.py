@@ -12,11 +12,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from api.environment import Environment
 from api.trusted_issuers import load_trusted_issuers
@@ -83,8 +87,23 @@ def running(database_url: str, tmp_path: Path) -> Iterator[Running]:
         assert server.wait(timeout=15) == 0
 
 
+@contextmanager
+def subscribed(url: str, access_token: str, query: str) -> Iterator[ClientConnection]:
+    """A WebSocket with a subscription on it that has begun."""
+    address = url.replace("http", "ws") + "/graphql"
+    with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None) as websocket:
+        for message in (
+            {"type": "connection_init", "payload": {"accessToken": access_token}},
+            {"type": "subscribe", "id": "1", "payload": {"query": query}},
+        ):
+            websocket.send(json.dumps(message))
+        assert json.loads(websocket.recv(timeout=10)) == {"type": "connection_ack"}
+        time.sleep(0.5)
+        yield websocket
+
+
 def test_the_snippets_do_what_they_say(running: Running) -> None:
-    login, refresh, logout, me, signed_in, cut_off = snippets("graphql")
+    login, refresh, logout, me, signed_in, then, alarms, cut_off = snippets("graphql")
     assertion = running.run("token-ledger assertion --subject ada").stdout.strip()
     pair = running.ask(login, {"assertion": assertion})["login"]
     second = running.ask(refresh, {"token": pair["refreshToken"]})["refresh"]
@@ -122,6 +141,9 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
     ]
     assert found["sessions"]["pageInfo"]["hasNextPage"] is False
 
+    moment = {"time": datetime.now(UTC).isoformat()}
+    past = running.ask(then, moment, analyst["accessToken"])["sessionsAsOf"]["edges"]
+    assert [edge["node"]["subject"] for edge in past] == ["eva", "ada"]
     admin = running.run("token-ledger assertion --subject root --claim scope=sessions:admin").stdout.strip()
     root = running.ask(login, {"assertion": admin})["login"]
     told = running.ask(cut_off, {}, root["accessToken"])
@@ -129,7 +151,10 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
     assert told["revokeSessions"]["matched"] == 0
     assert told["setNotBefore"] == {"subject": "eve", "time": "2026-01-01T00:00:00.000000Z"}
 
-    assert running.ask(logout, {"token": second["refreshToken"]})["logout"] == {"revokedSessions": 1}
+    with subscribed(running.url, analyst["accessToken"], alarms) as live:
+        assert running.ask(logout, {"token": second["refreshToken"]})["logout"] == {"revokedSessions": 1}
+        event = json.loads(live.recv(timeout=10))["payload"]["data"]["events"]["node"]
+    assert (event["type"], event["sessionId"]) == ("TOKEN_REVOKED", pair["session"]["id"])
 
 
 def test_the_file_of_trusted_issuers_can_be_read(tmp_path: Path) -> None:
