@@ -20,7 +20,6 @@ from tests.served import NO_LIMITS, Client, Served, client_of, free_port, served
 TYPES = ["TOKEN_ISSUED", "TOKEN_ROTATED"]
 _STORED = ["TokenIssued", "TokenRotated"]
 _CHAINS = 10
-_ENVIRON = {**NO_LIMITS, "TOKEN_LEDGER_CHECKPOINT_FILE": "off"}
 _SUBSCRIPTION = """
 subscription ($filter: EventFilter, $after: Cursor) {
   events(filter: $filter, after: $after) { cursor node { id logIndex } }
@@ -50,8 +49,8 @@ async def followed(database_url: str, *, events: int, restarts: int) -> tuple[Se
     The server that tells is restarted so often, the second time by SIGKILL.
     """
     port = free_port()
-    with served(database_url, _ENVIRON) as writing, ExitStack() as stack:
-        telling = stack.enter_context(served(database_url, _ENVIRON, port=port))
+    with served(database_url, NO_LIMITS) as writing, ExitStack() as stack:
+        telling = stack.enter_context(served(database_url, NO_LIMITS, port=port))
         async with AsyncExitStack() as clients:
             writer = await clients.enter_async_context(client_of(writing))
             reader = await clients.enter_async_context(client_of(telling))
@@ -66,7 +65,7 @@ async def followed(database_url: str, *, events: int, restarts: int) -> tuple[Se
                 await _until(seen, events * (number + 1) // (restarts + 2), following)
                 await asyncio.to_thread(_end, telling, kill=number == 1)
                 telling = await asyncio.to_thread(
-                    stack.enter_context, served(database_url, _ENVIRON, port=port)
+                    stack.enter_context, served(database_url, NO_LIMITS, port=port)
                 )
             await asyncio.gather(*tasks)
             await asyncio.wait_for(following, _PATIENCE_SECONDS)

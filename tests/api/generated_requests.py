@@ -123,6 +123,8 @@ class RequestMaker:
         }
         for name, strategy in scalars.items():
             schemathesis.graphql.scalar(name, _as_one(strategy.map(nodes.String)))
+        numbers = st.integers(0, 20) | st.sampled_from((-1, 0, 2**31, 2**53 - 1, 2**53))
+        schemathesis.graphql.scalar("SafeInt", numbers.map(nodes.Int))
         schemathesis.graphql.scalar("JSON", _as_one(json_values().map(literal)))
         self._invalid = schemathesis.graphql.from_url(url)
         valid = schemathesis.graphql.from_dict(self._invalid.raw_schema)
@@ -264,7 +266,7 @@ class RequestMaker:
     def _strategies_by_name(self) -> dict[str, st.SearchStrategy[ValueNode]]:
         text = short_texts()
         named: dict[str, st.SearchStrategy[str]] = {
-            "id": self._ids(),
+            "id": self._ids() | self._ids() | self._ids() | st.sampled_from(SUBJECTS),
             "ids": self._ids(),
             "subject": st.sampled_from(SUBJECTS) | text,
             "clientId": st.sampled_from(("web", "web", "web", "spa", "backend", "nobody", "")),
