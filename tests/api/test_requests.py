@@ -467,7 +467,7 @@ async def test_other_paths(server: Server) -> None:
     assert (health.status, health.json) == (200, {"status": "ok"})
     ready = await server.http.send("GET", "/readyz")
     told = {"status": "ready", "warnings": [], "monthsAhead": 3, "sweeper": None}
-    assert (ready.status, ready.json) == (200, told)
+    assert (ready.status, {name: ready.json[name] for name in told}) == (200, told)
     keys = (await server.http.send("GET", "/.well-known/jwks.json")).json["keys"]
     assert len(keys) == 2
     for key in keys:
