@@ -75,6 +75,16 @@ COMMENT ON COLUMN audit_sessions.address IS 'Of the last use. Personal, as the l
 CREATE TABLE audit_sessions_0 PARTITION OF audit_sessions FOR VALUES IN (0);
 CREATE TABLE audit_sessions_1 PARTITION OF audit_sessions FOR VALUES IN (1);
 
+CREATE TABLE audit_session_clocks (
+  slot smallint PRIMARY KEY,
+  ahead interval NOT NULL DEFAULT '0',
+  behind interval NOT NULL DEFAULT '0'
+);
+
+COMMENT ON TABLE audit_session_clocks IS 'How far, at most, the time in a session''s id is from the one it was opened at: two clocks say them.';
+
+INSERT INTO audit_session_clocks (slot) VALUES (0), (1);
+
 CREATE INDEX audit_sessions_by_client ON audit_sessions (client_id, family_id);
 CREATE INDEX audit_sessions_by_subject ON audit_sessions (subject, family_id);
 CREATE INDEX audit_sessions_by_label ON audit_sessions (device_label, family_id) WHERE device_label IS NOT NULL;
@@ -110,10 +120,11 @@ CREATE TABLE security_minutes_1 PARTITION OF security_minutes FOR VALUES IN (1);
 -- include: functions/address_of.sql
 -- include: functions/empty_spare_slot.sql
 
-GRANT SELECT, UPDATE ON projection_slots TO token_ledger_service;
+GRANT SELECT, UPDATE ON projection_slots, audit_session_clocks TO token_ledger_service;
 GRANT SELECT, INSERT ON audit_events TO token_ledger_service;
 GRANT UPDATE (address) ON audit_events TO token_ledger_service;
 GRANT SELECT, INSERT, UPDATE ON audit_sessions, security_hours, security_minutes TO token_ledger_service;
 GRANT EXECUTE ON FUNCTION empty_spare_slot(text) TO token_ledger_service;
 
-GRANT SELECT ON projection_slots, audit_events, audit_sessions, security_hours, security_minutes TO token_ledger_reader;
+GRANT SELECT ON projection_slots, audit_events, audit_sessions, audit_session_clocks, security_hours, security_minutes
+  TO token_ledger_reader;

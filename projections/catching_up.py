@@ -47,7 +47,7 @@ PROJECTIONS = (
     Projection(name="audit_events", statements=("apply",), comparisons={"audit_events": "compare"}),
     Projection(
         name="audit_sessions",
-        statements=("apply", "apply_changes"),
+        statements=("apply", "apply_changes", "apply_clocks"),
         comparisons={"audit_sessions": "compare"},
     ),
     Projection(

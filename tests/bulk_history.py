@@ -15,7 +15,7 @@ _STATEMENTS = (
     SELECT
       *,
       (
-        lpad(to_hex((extract(epoch FROM began) * 1000)::bigint + session * 100), 12, '0')
+        lpad(to_hex((extract(epoch FROM began) * 1000)::bigint + session * 1000), 12, '0')
         || '70008000' || lpad(to_hex(session), 12, '0')
       )::uuid AS stream_id,
       began + leaf_index * interval '10 ms' AS occurred_at,

@@ -18,6 +18,9 @@ BEGIN
   END LOOP
     EXECUTE format('TRUNCATE %I', table_name || '_' || spare);
   END LOOP;
+  IF of_projection = 'audit_sessions' THEN
+    UPDATE audit_session_clocks SET ahead = '0', behind = '0' WHERE slot = spare;
+  END IF;
   UPDATE projection_slots AS s
   SET
     next_index = 0,

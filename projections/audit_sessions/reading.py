@@ -28,8 +28,7 @@ _LIVING = (SessionStatus.ACTIVE, SessionStatus.SUSPENDED)
 _LOWEST = UUID(int=0)
 _HIGHEST = UUID(int=2**128 - 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CLOCKS_DIFFER = timedelta(minutes=10)
-"""By so much, at most, the clock that a session's id is made by differs from the database's."""
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +68,11 @@ async def _read(
     maximum: int,
     before: UUID | None,
 ) -> SessionPage:
-    slot = await _live_slot(connection)
-    low, high = _bounds(wanted)
+    cursor = await connection.execute(sql(_PACKAGE, "live_slot"))
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - one slot is live
+    slot, ahead, behind = row
+    low, high = _bounds(wanted, ahead=ahead, behind=behind)
     if before is not None:
         high = min(high, before)
     source, parameters, legs = await _source(connection, wanted, slot)
@@ -95,19 +97,21 @@ async def _read(
     return SessionPage(sessions=tuple(found), more=True, position=high)
 
 
-def _bounds(wanted: SessionFilter) -> tuple[UUID, UUID]:
-    """Between which ids, the second exclusive, all that match are: ids ascend with the time of opening."""
+def _bounds(wanted: SessionFilter, *, ahead: timedelta, behind: timedelta) -> tuple[UUID, UUID]:
+    """Between which ids, the second exclusive, all that match are.
+
+    Ids ascend with their times, which are at most by so much ahead of the opening or behind it.
+    """
     low, high = _LOWEST, _HIGHEST
     if wanted.created_after is not None:
-        low = _first_id(wanted.created_after, -_CLOCKS_DIFFER)
+        low = _first_id((wanted.created_after - _EPOCH - behind) // _MILLISECOND)
     for moment in (wanted.created_before, wanted.last_used_before):
         if moment is not None:
-            high = min(high, _first_id(moment, _CLOCKS_DIFFER))
+            high = min(high, _first_id((moment - _EPOCH + ahead) // _MILLISECOND + 1))
     return low, high
 
 
-def _first_id(moment: datetime, shifted: timedelta) -> UUID:
-    milliseconds = (moment - _EPOCH + shifted) // timedelta(milliseconds=1)
+def _first_id(milliseconds: int) -> UUID:
     return UUID(int=min(max(milliseconds, 0) << 80, _HIGHEST.int))
 
 
@@ -130,13 +134,6 @@ async def _source(
     if wanted.status in _LIVING:
         return "unended", {}, 1
     return "all", {}, 1
-
-
-async def _live_slot(connection: AsyncConnection[Any]) -> int:
-    cursor = await connection.execute(sql(_PACKAGE, "live_slot"))
-    row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - one slot is live
-    return int(row[0])
 
 
 async def _look(

@@ -20,8 +20,8 @@ MOST_EXAMINED = 2_000
 _AT_ONCE = 200
 """Families a step: others have a turn every few milliseconds."""
 _PACKAGE = "projections.past_sessions"
-_CLOCKS_DIFFER_BY = timedelta(minutes=1)
-"""An id is minted by the clock of a worker, opened_at read from the database's: so far apart at the most."""
+_AHEAD = timedelta(minutes=1)
+"""By so much at least is the clock that ids are minted by thought to be ahead of the database's."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_ID = (1 << 128) - 1
 
@@ -54,7 +54,7 @@ async def read_page(
 
     Looks at `MOST_EXAMINED` families at the most, so that a page may hold fewer while there are more.
     """
-    after = _first_id_after(time + _CLOCKS_DIFFER_BY) if before is None else before
+    after = _first_id_after(time + await _ids_are_ahead(connection)) if before is None else before
     examined, asked = 0, min(maximum + 1, _AT_ONCE)  # often enough
     matching: list[Snapshot] = []
     while examined < MOST_EXAMINED:
@@ -70,6 +70,13 @@ async def read_page(
         asked = min(_AT_ONCE, MOST_EXAMINED - examined)
         after = candidates[-1][0]
     return Page(snapshots=matching, last_examined=after)
+
+
+async def _ids_are_ahead(connection: AsyncConnection[Any]) -> timedelta:
+    """By how much, at most, the time in the id of a session is later than the one it was opened at."""
+    cursor = await connection.execute(sql("projections.audit_sessions", "live_slot"))
+    row = await cursor.fetchone()
+    return _AHEAD if row is None else max(_AHEAD, row[1])
 
 
 async def _candidates(

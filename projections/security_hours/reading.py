@@ -107,7 +107,7 @@ def _whole(since: datetime, until: datetime, unit: timedelta) -> tuple[datetime,
     first, end = _floor(since, unit), _floor(until, unit)
     if first < since and first < end:
         first += unit
-    return (first, end) if since <= first < end else (until, until)
+    return (first, end) if first < end else (until, until)
 
 
 def _floor(moment: datetime, unit: timedelta) -> datetime:

@@ -59,11 +59,11 @@ class History:
             if kind < 0.15:
                 self._act()
             elif kind < 0.3 or not self.heads:
-                self._open()
+                self.open_session()
             else:
                 self._continue(self.chance.choice(list(self.heads)))
 
-    def _open(self) -> None:
+    def open_session(self) -> None:
         subject = self.chance.choice(SUBJECTS)
         stream = new_id()
         self.subjects[stream] = subject
@@ -141,11 +141,16 @@ async def record(database_url: str, count: int, seed: int) -> History:
     """A made-up history of so many events, sealed and in the projections."""
     history = History(random.Random(seed))  # noqa: S311 - a test's seed
     history.add(count)
-    async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
-        for start in range(0, count, 100):
-            await recorder.append(connection, history.rows[start : start + 100])
+    await stored(database_url, history)
     await sealed_and_caught_up(database_url, maximum=random.Random(seed).choice([7, 50, 2_000]))  # noqa: S311
     return history
+
+
+async def stored(database_url: str, history: History) -> None:
+    """Record what a history has."""
+    async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+        for start in range(0, len(history.rows), 100):
+            await recorder.append(connection, history.rows[start : start + 100])
 
 
 @pytest.fixture
@@ -206,7 +211,7 @@ def choices(chance: random.Random, history: History, events: list[Known]) -> dic
                 ["TokenRotated", "TokenIssued", "TokenRevoked", "ReuseDetected", "TokenExpired"], k=2
             )
         ),
-        "session_id": chance.choice([*history.subjects, some.stream_id, new_id()]),
+        "session_id": chance.choice([chance.choice([*history.subjects]), some.stream_id, new_id()]),
         "subject": chance.choice([*SUBJECTS, "nobody"]),
         "client_id": chance.choice(["web", "shop", "none"]),
         "actor": chance.choice(
@@ -248,3 +253,42 @@ async def test_every_filter_alone_and_in_pairs_finds_what_a_look_at_all_events_f
             found = await walked(connection, wanted, order, maximum)
             assert found == expected[:: 1 if order is EventOrder.OLDEST_FIRST else -1], (seed, wanted, order)
     assert matched > len(sets) / 2
+    act = next(one.recorded for one in events if not one.of_session)
+    no_session = EventFilter(session_id=act.stream_id)
+    assert await walked(connection, no_session, EventOrder.OLDEST_FIRST, 5) == []
+
+
+async def test_an_event_that_was_sealed_long_after_it_occurred_is_found_by_its_time(
+    database_url: str, connection: AsyncConnection[Any]
+) -> None:
+    history = History(random.Random(1))  # noqa: S311 - a test's seed
+    for number in range(700):
+        history.now = NOW + timedelta(seconds=100 if number == 600 else number)
+        history.open_session()
+    await stored(database_url, history)
+    await sealed_and_caught_up(database_url)
+    wanted = EventFilter(since=NOW + timedelta(seconds=50), until=NOW + timedelta(seconds=200))
+    expected = [*range(50, 200), 600]
+    assert await walked(connection, wanted, EventOrder.OLDEST_FIRST, 500) == expected
+    assert await walked(connection, wanted, EventOrder.NEWEST_FIRST, 500) == expected[::-1]
+
+
+async def test_a_page_tells_how_far_it_looked_whether_it_found_anything_or_not(
+    database_url: str, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record(database_url, 300, seed=3)
+    monkeypatch.setattr(reading, "MOST_EXAMINED", 100)
+    first = EventOrder.OLDEST_FIRST
+    nobodys = EventFilter(actor="nobody")
+    exhausted = await read_events(connection, nobodys, order=first, maximum=9)
+    assert (exhausted.events, exhausted.more, exhausted.position) == ((), False, 299)
+    too_early = EventFilter(types=frozenset({"TokenRotated"}), until=NOW - timedelta(days=1))
+    cut_off = await read_events(connection, too_early, order=first, maximum=9)
+    assert (cut_off.events, cut_off.more) == ((), True)
+    assert cut_off.position is not None
+    assert 99 <= cut_off.position < 200
+    rest = await read_events(connection, too_early, order=first, maximum=9, after=cut_off.position)
+    assert rest.position is not None
+    assert rest.position > cut_off.position
+    nothing = await read_events(connection, EventFilter(from_index=9_999), order=first, maximum=9)
+    assert (nothing.events, nothing.more, nothing.position) == ((), False, None)

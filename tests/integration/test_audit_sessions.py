@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from ledger.events import RevocationReason, Transport
 from ledger.personal_data import PersonalData
 from ledger.recorder import Request
 from ledger.refresh_token import RefreshToken
+from ledger.uuid7 import uuid7
 from projections.active_tokens.sessions import Session, SessionFilter, SessionStatus, read_sessions
 from projections.audit_sessions import reading
 from projections.audit_sessions.reading import read_page
@@ -31,6 +33,12 @@ from tests.ledger_harness import HOME, Harness, harness, new_id
 SUBJECTS = ("ada", "bob", "eve", "zoe")
 ADDRESSES = ("203.0.113.5", "203.0.113.77", "192.0.2.1", "2001:db8::1", "unknown")
 LABELS = ("laptop", "phone", None)
+
+
+def id_of_another_clock(chance: random.Random) -> UUID:
+    """An id of some moment within three hours of now."""
+    shift = chance.choice([0, 0, -60, 7_000]) * 1000 + chance.randrange(1000)
+    return uuid7(time.time_ns() // 1_000_000 + shift, os.urandom(10))
 
 
 async def live(ledger: Harness, chance: random.Random, count: int) -> list[datetime]:
@@ -48,7 +56,7 @@ async def live(ledger: Harness, chance: random.Random, count: int) -> list[datet
         kind = chance.random()
         if kind < 0.4 or not tokens:
             issue = Issue(
-                family_id=new_id(),
+                family_id=id_of_another_clock(chance),
                 subject=chance.choice(SUBJECTS),
                 client_id=chance.choice(["web", "shop"]),
                 transport=Transport.BODY,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,10 +30,12 @@ from ledger.policy import Policy
 from ledger.recorder import Request, fold_personal_data
 from ledger.refresh_token import RefreshToken
 from ledger.stored_family import FamilyPersonalData
+from ledger.uuid7 import uuid7
 from projections.active_tokens.sessions import SessionFilter, SessionStatus, read_session
 from projections.past_sessions import reading
 from projections.past_sessions.reading import read_page, read_snapshot
 from projections.past_sessions.snapshot import Snapshot
+from tests.auditing import sealed_and_caught_up
 from tests.ledger_harness import HOME, Harness, harness, new_id
 
 SUBJECTS = ("ada", "bob", "eve")
@@ -385,3 +388,23 @@ async def test_a_page_looks_at_2000_families_and_says_where_the_next_goes_on(
             assert len(everyone) == 20
             created = SessionFilter(created_before=everyone[14].opened_at)
             assert await walked(connection, created, now, 2) == everyone[15:]
+
+
+async def test_a_session_whose_id_is_of_the_future_is_found_once_that_is_known(database_url: str) -> None:
+    async with harness(database_url) as ledger, ledger.pool.connection() as connection:
+        minted = uuid7(
+            time.time_ns() // 1_000_000 + 3_600_000, os.urandom(10)
+        )  # a worker's clock is an hour ahead
+        issue = Issue(
+            family_id=minted,
+            subject="ada",
+            client_id="web",
+            transport=Transport.BODY,
+            scope=(),
+            secret=os.urandom(32),
+        )
+        await ledger.submit(issue)
+        now = datetime.now(UTC) + timedelta(seconds=1)
+        await sealed_and_caught_up(database_url)
+        page = await read_page(connection, SessionFilter(), now, maximum=5)
+        assert [one.family_id for one in page.snapshots] == [minted]

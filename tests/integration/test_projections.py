@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -15,10 +15,13 @@ import pytest
 from psycopg import AsyncConnection
 
 from api.leader_connection import leader_connection
+from api.pool import configure_reading
 from ledger import recorder
 from ledger.answers import Granted
+from projections.active_tokens.sessions import SessionFilter
 from projections.audit_events.event_filter import EventFilter, EventOrder
 from projections.audit_events.reading import next_index, read_events
+from projections.audit_sessions.reading import read_page
 from projections.catching_up import PROJECTIONS, SETTINGS, Projection, catch_up
 from projections.erasure import forget
 from projections.lag import ProjectionLag, behind, read_lags
@@ -273,6 +276,55 @@ async def test_a_rebuild_while_events_go_on_is_seamless_to_those_who_read(
     for projection in PROJECTIONS:
         last = await rebuilt(connection, projection, dry_run=True)
         assert (last.differences, last.version) == (0, 6)
+
+
+async def test_what_is_sealed_up_to_the_moment_in_which_slots_change_places_is_in_both(
+    database_url: str, connection: AsyncConnection[Any]
+) -> None:
+    history = await record(database_url, 100, seed=6)
+    history.rows.clear()
+    for dry_run in (False, True):
+        async for step in rebuild(connection, PROJECTIONS[0], dry_run=dry_run):
+            size = await next_index(connection)
+            if not step.finished:
+                history.add(10)
+                await sealed_more(database_url, history)
+                async with leader_connection(database_url) as own:
+                    await caught_up(own)
+        assert (step.leaves, step.differences) == (size, 0)
+    assert size == 120
+
+
+class Interrupted(AsyncConnection[Any]):
+    """Something happens before its next statement that reads candidates."""
+
+    happens: Callable[[], Awaitable[object]] | None = None
+
+    async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:  # type: ignore[override]
+        happens = self.happens
+        if happens is not None and "WITH candidates" in query:
+            self.happens = None
+            await happens()
+        return await super().execute(query, params, **options)
+
+
+async def test_a_slot_that_was_switched_and_emptied_while_it_is_read_is_read_again(
+    database_url: str, connection: AsyncConnection[Any]
+) -> None:
+    async with harness(database_url) as ledger:
+        for _ in range(5):
+            await opened_from(ledger, "ada")
+    await sealed_and_caught_up(database_url)
+    reader = await Interrupted.connect(database_url, autocommit=True)
+    async with reader:
+        await configure_reading(reader)
+        reader.happens = partial(rebuilt, connection, BY_NAME["audit_events"], dry_run=False)
+        page = await read_events(reader, EventFilter(), order=EventOrder.NEWEST_FIRST, maximum=50)
+        assert [one.leaf_index for one in page.events] == list(range(9, -1, -1))
+        reader.happens = partial(rebuilt, connection, BY_NAME["audit_sessions"], dry_run=False)
+        found = await read_page(reader, SessionFilter(subject="ada"), now=datetime.now(UTC), maximum=50)
+        assert len(found.sessions) == 5
+        assert reader.happens is None
 
 
 async def test_one_rebuild_at_a_time(database_url: str, connection: AsyncConnection[Any]) -> None:
