@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
@@ -33,6 +34,17 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
         super().resume_writing()
         if not self.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await super().receive()  # which reads on
+        if not self.writable.is_set():
+            self.transport.pause_reading()
+        return message
+
+    def keepalive_timeout(self) -> None:
+        """Whoever answers no ping is cut off, also where it does not read."""
+        super().keepalive_timeout()
+        self.loop.call_later(_GONE_AFTER_SECONDS, self.transport.abort)
 
     def handle_cont(self, event: Frame) -> None:
         """Fragments may be empty, so that the limit of bytes does not bound them."""

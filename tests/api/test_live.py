@@ -370,6 +370,31 @@ async def test_who_does_not_read_is_not_read_for(
             assert pages >= 12
 
 
+@pytest.mark.parametrize("besides", [b"", b"\x81\x8f" + bytes(4) + b'{"type":"pong"}'])
+async def test_who_sends_pings_and_does_not_read_fills_no_memory(
+    callers: Callers, auditor: str, besides: bytes
+) -> None:
+    pings = (b"\x89\xfd" + bytes(4) + b"a" * 125) * 500 + besides  # masked by zeros
+    async with listening(callers.server, send_buffer=4096) as live:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        client.connect(("127.0.0.1", live.port))
+        async with live.opened(auditor, sock=client, close_timeout=0.1) as one:
+            transport = one.websocket.transport
+            transport.pause_reading()
+            taken = 0
+            while transport.get_write_buffer_size() == 0 and taken < 20_000_000:
+                transport.write(pings)
+                taken += len(pings)
+                for _ in range(200):
+                    if transport.get_write_buffer_size() == 0:
+                        break
+                    await asyncio.sleep(0.005)
+            assert taken < 10_000_000
+            transport.abort()
+
+
 async def test_a_listening_connection_that_is_killed_is_replaced_and_nothing_is_lost(
     live: Listening, callers: Callers, auditor: str
 ) -> None:
