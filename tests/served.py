@@ -93,6 +93,7 @@ def served(
     variables = {
         "PATH": os.environ["PATH"],
         "HOME": str(home or "/nonexistent"),
+        **({"TOKEN_LEDGER_CHECKPOINT_FILE": "off"} if home is None else {}),
         "TOKEN_LEDGER_SECRET_KEY": SECRET_KEY,
         "TOKEN_LEDGER_DEVELOPMENT": "on",
         "TOKEN_LEDGER_LOG_FORMAT": "json",
