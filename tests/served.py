@@ -100,10 +100,10 @@ def served(
     variables = {
         "PATH": os.environ["PATH"],
         "HOME": str(home or "/nonexistent"),
+        **({"TOKEN_LEDGER_CHECKPOINT_FILE": "off"} if home is None else {}),
         "TOKEN_LEDGER_SECRET_KEY": SECRET_KEY,
         "TOKEN_LEDGER_DEVELOPMENT": "on",
         "TOKEN_LEDGER_LOG_FORMAT": "json",
-        **({} if home else {"TOKEN_LEDGER_CHECKPOINT_FILE": "off"}),  # else one of another test is found
         **({} if database_url is None else {"TOKEN_LEDGER_DATABASE_URL": database_url}),
         **(environ or {}),
     }

@@ -123,8 +123,7 @@ class RequestMaker:
         }
         for name, strategy in scalars.items():
             schemathesis.graphql.scalar(name, _as_one(strategy.map(nodes.String)))
-        numbers = st.integers(0, 20) | st.sampled_from((-1, 0, 2**31, 2**53 - 1, 2**53))
-        schemathesis.graphql.scalar("SafeInt", numbers.map(nodes.Int))
+        schemathesis.graphql.scalar("SafeInt", _as_one(_places_in_the_log().map(nodes.Int)))
         schemathesis.graphql.scalar("JSON", _as_one(json_values().map(literal)))
         self._invalid = schemathesis.graphql.from_url(url)
         valid = schemathesis.graphql.from_dict(self._invalid.raw_schema)
@@ -268,6 +267,9 @@ class RequestMaker:
         named: dict[str, st.SearchStrategy[str]] = {
             "id": self._ids() | self._ids() | self._ids() | st.sampled_from(SUBJECTS),
             "ids": self._ids(),
+            "eventId": self._ids(),
+            "sessionId": self._ids(),
+            "actor": st.sampled_from(("subject:ada", "client:backend", "operator", "system", "")) | text,
             "subject": st.sampled_from(SUBJECTS) | text,
             "clientId": st.sampled_from(("web", "web", "web", "spa", "backend", "nobody", "")),
             "refreshToken": refresh_tokens(self._stock),
@@ -321,6 +323,11 @@ class RequestMaker:
             )
         )
         return recent | recent | any_time | edges
+
+
+def _places_in_the_log() -> st.SearchStrategy[int]:
+    """Mostly such as there are."""
+    return st.integers(0, 300) | st.sampled_from((0, 255, 256, 2**31, 2**53 - 1, 2**53, 2**63, -1))
 
 
 def refresh_tokens(stock: Stock) -> st.SearchStrategy[str]:

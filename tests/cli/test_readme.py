@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from websockets.typing import Subprotocol
 
 from api.environment import Environment
 from api.trusted_issuers import load_trusted_issuers
+from ledger.canonical import timestamp
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 COMMANDS = Path(sys.executable).parent
@@ -103,7 +104,7 @@ def subscribed(url: str, access_token: str, query: str) -> Iterator[ClientConnec
 
 
 def test_the_snippets_do_what_they_say(running: Running) -> None:
-    login, refresh, logout, me, signed_in, then, alarms, cut_off = snippets("graphql")
+    login, refresh, logout, me, signed_in, audited, then, alarms, cut_off = snippets("graphql")
     assertion = running.run("token-ledger assertion --subject ada").stdout.strip()
     pair = running.ask(login, {"assertion": assertion})["login"]
     second = running.ask(refresh, {"token": pair["refreshToken"]})["refresh"]
@@ -141,9 +142,21 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
     ]
     assert found["sessions"]["pageInfo"]["hasNextPage"] is False
 
+    since = timestamp(datetime.now(UTC) - timedelta(hours=1))
+    deadline = time.monotonic() + 10
+    while True:  # until what happened is sealed
+        told = running.ask(audited, {"since": since}, analyst["accessToken"])
+        if told["securitySummary"]["issued"] >= 2 or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    assert told["securitySummary"]["issued"] >= 2
+    assert sum(one["rotated"] for one in told["securitySummary"]["series"]) >= 1
+    assert (told["events"]["edges"], told["sessions"]["edges"]) == ([], [])
+
     moment = {"time": datetime.now(UTC).isoformat()}
     past = running.ask(then, moment, analyst["accessToken"])["sessionsAsOf"]["edges"]
     assert [edge["node"]["subject"] for edge in past] == ["eva", "ada"]
+
     admin = running.run("token-ledger assertion --subject root --claim scope=sessions:admin").stdout.strip()
     root = running.ask(login, {"assertion": admin})["login"]
     told = running.ask(cut_off, {}, root["accessToken"])
