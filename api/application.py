@@ -36,15 +36,19 @@ from api.graphql.schema import executable, make_schema
 from api.graphql_endpoint import GraphQLEndpoint
 from api.health import Health
 from api.leader_connection import leader_connection
+from api.live_connections import LiveConnections, LiveLimits
+from api.live_endpoint import LiveEndpoint
 from api.log_endpoint import LogEndpoint
 from api.oauth_token import OAuthTokenEndpoint
 from api.origins import Origins
 from api.pool import committing_pool, reading_pool
 from api.prepared_operation import Operations
+from api.sealed_feed import SealedFeed
 from api.settings import Settings, log_origin
 from api.trusted_issuers import TrustedIssuer, load_trusted_issuers
 from ledger import sealer
 from ledger.administration import Administration
+from ledger.audit_reading import AuditReading
 from ledger.checkpoint_file import CheckpointFile
 from ledger.client_tokens import ClientTokens
 from ledger.erasure import Erasure
@@ -62,6 +66,7 @@ from projections.active_tokens.due import DueFamilies
 from projections.active_tokens.erasing import ErasableTokens
 from projections.active_tokens.sessions import unended_of
 from projections.active_tokens.view import ActiveTokens
+from projections.audit_events.reading import next_index
 from projections.erasure import forget
 from projections.runner import Runner
 
@@ -88,6 +93,7 @@ class Surroundings:
     """None: this process never sweeps."""
     sealing: sealer.Pace | None = field(default_factory=sealer.Pace)
     """None: this process never seals."""
+    live_limits: LiveLimits = field(default_factory=LiveLimits)
     projecting: runner.Pace | None = field(default_factory=runner.Pace)
     """None: this process never keeps the projections."""
 
@@ -221,10 +227,19 @@ class Application:
             pool=self._committing, clock=around.database_time, random=around.random
         )
         client_authenticator = ClientAuthenticator(self._reading)
+        self._feed = SealedFeed(
+            connect=partial(leader_connection, settings.direct_database_url or url), look=self._leaves
+        )
         services = Services(
             sessions=sessions,
             clients=client_authenticator,
             administration=administration,
+            audit_reading=AuditReading(
+                pool=self._committing,
+                now=around.now,
+                clock=around.database_time,
+                random=around.random,
+            ),
             bulk=BulkRevocation(
                 sessions=sessions, administration=administration, pool=self._reading, now=around.now
             ),
@@ -237,6 +252,7 @@ class Application:
             ),
             verifier=AssertionVerifier(issuers_of(settings), now=around.now),
             pool=self._reading,
+            feed=self._feed,
             cursors=Cursors(lambda: self._keys.loaded.rings.cursor),
             origins=origins,
             cookie=SessionCookie(name=settings.cookie_name, secure=settings.cookie_secure),
@@ -247,17 +263,32 @@ class Application:
             hide_reuse=settings.hide_reuse,
             now=around.now,
         )
+        operations = Operations(schema, introspection=settings.introspection)
+        authenticator = Authenticator(
+            keys=self._keys,
+            pool=self._reading,
+            issuer=settings.issuer,
+            audience=settings.audience,
+            now=around.now,
+        )
+        self._live_connections = LiveConnections(
+            around.live_limits, ended=authenticator.ended, now=around.now
+        )
+        self._live = LiveEndpoint(
+            schema=schema,
+            operations=operations,
+            services=services,
+            authenticator=authenticator,
+            connections=self._live_connections,
+            trusted_proxies=settings.trusted_proxies,
+            new_id=around.new_id,
+            suggestions=settings.introspection,
+        )
         self._graphql = GraphQLEndpoint(
             schema=schema,
-            operations=Operations(schema, introspection=settings.introspection),
+            operations=operations,
             services=services,
-            authenticator=Authenticator(
-                keys=self._keys,
-                pool=self._reading,
-                issuer=settings.issuer,
-                audience=settings.audience,
-                now=around.now,
-            ),
+            authenticator=authenticator,
             client_authenticator=client_authenticator,
             trusted_proxies=settings.trusted_proxies,
             new_id=around.new_id,
@@ -291,6 +322,8 @@ class Application:
             await self._graphql(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] == "/oauth/token":
             await self._oauth_token(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == "/graphql":
+            await self._live(scope, receive, send)
         else:
             await self._others(scope, receive, send)
 
@@ -299,7 +332,11 @@ class Application:
         await self._committing.open()
         await self._reading.open()
         await self._load_keys()  # where the database is gone, 503 is answered until they are there
-        tasks = [asyncio.create_task(self._keep_keys_fresh())]
+        tasks = [
+            asyncio.create_task(self._keep_keys_fresh()),
+            asyncio.create_task(self._feed.run()),
+            asyncio.create_task(self._live_connections.run()),
+        ]
         if self._sweeper is not None:
             tasks.append(asyncio.create_task(self._sweeper.run()))
         if self._seals:
@@ -339,6 +376,10 @@ class Application:
         else:
             return True
         return False
+
+    async def _leaves(self) -> int:
+        async with self._reading.connection() as connection:
+            return await next_index(connection)
 
     async def _unended_of(self, subject: str, maximum: int) -> list[UUID]:
         async with self._reading.connection() as connection:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -13,13 +14,18 @@ from psycopg_pool import AsyncConnectionPool
 from api.graphql.context import Viewer
 from ledger.access_token import AccessTokenError, Claims, verify_with_keys
 from ledger.keys_in_use import KeysInUse
-from projections.active_tokens.sessions import SessionStatus, read_session
+from projections.active_tokens.sessions import SessionFilter, SessionStatus, read_session, read_sessions
 
 _LIVING = (SessionStatus.ACTIVE, SessionStatus.SUSPENDED)
 
 
 class UnauthenticatedError(Exception):
     """There is no access token that can be used; the message says why and repeats nothing of it."""
+
+    def __init__(self, message: str, *, expired: bool = False) -> None:
+        """`expired`: it was good until a moment ago."""
+        super().__init__(message)
+        self.expired = expired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +50,18 @@ class Authenticator:
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise UnauthenticatedError("Send an access token: `Authorization: Bearer …`.")
+        return await self.viewer_of_token(token.strip(" "), also_ended=also_ended)
+
+    async def viewer_of_token(self, token: str, *, also_ended: bool = False) -> Viewer:
+        """Whoever an access token speaks for; as `viewer`."""
         now = self.now()
         try:
-            claims = self._claims(token.strip(" "), now)
+            claims = self._claims(token, now)
             if claims is None:  # its key may be newer than those of this process
                 await self.keys.load_anew()
-                claims = self._claims(token.strip(" "), now)
+                claims = self._claims(token, now)
         except AccessTokenError as error:
-            raise UnauthenticatedError(f"{error}.") from None
+            raise UnauthenticatedError(f"{error}.", expired=error.reason == "expired") from None
         if claims is None:
             raise UnauthenticatedError("The token names no key of this issuer.")
         ended = False
@@ -66,8 +76,33 @@ class Authenticator:
             client_id=claims.client_id,
             session_id=claims.session_id,
             scopes=claims.scopes,
+            expires_at=claims.expires_at,
             ended=ended,
         )
+
+    async def ended(self, session_ids: Iterable[UUID]) -> frozenset[UUID]:
+        """Those of the sessions that have ended, or are not known. One round trip.
+
+        Raises:
+            psycopg.OperationalError: the database does not answer.
+        """
+        wanted = frozenset(session_ids)
+        async with self.pool.connection() as connection:
+            found = await read_sessions(
+                connection, SessionFilter(ids=list(wanted)), now=self.now(), maximum=len(wanted)
+            )
+        return wanted - {one.family_id for one in found if one.status in _LIVING}
+
+    def is_good(self, token: str) -> bool:
+        """Whether a token that was good is so still, by its time and its key. No round trip.
+
+        Raises:
+            UnavailableError: there are no keys yet.
+        """
+        try:
+            return self._claims(token, self.now()) is not None
+        except AccessTokenError:
+            return False
 
     def _claims(self, token: str, now: datetime) -> Claims | None:
         """What a valid token says; None: it names a key that is not known."""

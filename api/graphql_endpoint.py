@@ -7,14 +7,14 @@ Whether a request may run is decided from its root fields before anything is exe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import orjson
 import structlog
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
+from graphql import ExecutionResult, GraphQLSchema, OperationType, execute
 from graphql.execution.values import get_argument_values, get_variable_values
 
 from api.authentication import Authenticator, UnauthenticatedError
@@ -24,14 +24,25 @@ from api.client_authentication import ClientAuthenticator, is_basic
 from api.document_limits import MAXIMUM_NODES, PageSizeError
 from api.graphiql_page import PAGE_HEADERS
 from api.graphql.context import RequestContext, Services
-from api.graphql.permissions import missing_scopes, needs_access_token
+from api.graphql.permissions import audited, missing_scopes, needs_access_token
+from api.graphql.viewer import record_read
 from api.graphql_params import (
     GraphQLParams,
     RequestRefusedError,
     params_of_body,
     params_of_query_string,
 )
+from api.live_protocol import SUBPROTOCOL
 from api.media_type import MediaType, answer_media_type
+from api.operation_errors import (
+    MASKED,
+    cause_of,
+    field_error,
+    forbidden,
+    refusal_errors,
+    too_many_nodes,
+    variable_error,
+)
 from api.prepared_operation import Operations, PreparedOperation
 from api.request_body import ClientGoneError, Message, Receive, read_body
 from api.request_deadline import RequestDeadline
@@ -45,7 +56,6 @@ Send = Callable[[Message], Awaitable[None]]
 _TOKEN_MUTATIONS = frozenset({"login", "refresh", "logout"})
 _PARTIAL = 294
 """Status of an answer with errors, GraphQL over HTTP section 6.4.2."""
-_MASKED = "Something went wrong here; the request id finds it."
 
 _log = structlog.get_logger("token_ledger.graphql")
 
@@ -145,6 +155,10 @@ class GraphQLEndpoint:
             params = params_of_query_string(scope["query_string"])
         deadline.start(ANSWERED_WITHIN_SECONDS)
         prepared = self._operations.prepare(params.query, params.operation_name)
+        if prepared.operation.operation is OperationType.SUBSCRIPTION:
+            raise RequestRefusedError(
+                400, "BAD_REQUEST", f"A subscription needs a WebSocket with the subprotocol {SUBPROTOCOL}."
+            )
         if method == "GET" and prepared.operation.operation is not OperationType.QUERY:
             raise _not_allowed("A mutation needs POST.", "POST")
         impossible_page = None
@@ -153,15 +167,13 @@ class GraphQLEndpoint:
         except PageSizeError as error:
             impossible_page, nodes = error, 0
         if nodes > MAXIMUM_NODES:
-            raise RequestRefusedError(
-                422,
-                "LIMIT_EXCEEDED",
-                f"The query could answer more than {MAXIMUM_NODES} nodes: ask for smaller pages.",
-            )
+            raise too_many_nodes()
         context = self._context(scope, head, request_id)
         await self._authorize(context, prepared, params, head)
         if impossible_page is not None:  # told with `data: null`, so to nobody who may not ask
             return _bad_user_input(impossible_page, media_type, request_id)
+        if read := audited(field.name for field in prepared.root_fields):
+            await record_read(context, read)
         if prepared.direct is not None:
             return _of_result(await prepared.direct(context, params.variables), context, media_type)
         result = execute(
@@ -198,7 +210,7 @@ class GraphQLEndpoint:
             context.viewer = await self._authenticator.viewer(head.authorization)
             missing = missing_scopes(names, context.viewer.scopes)
             if missing:
-                raise _forbidden(missing)
+                raise forbidden(missing)
             return
         if is_basic(head.authorization) and not _TOKEN_MUTATIONS.isdisjoint(names):
             context.caller = await self._proved(context.caller, head.authorization or "")
@@ -264,17 +276,6 @@ def _wants_page(scope: Scope, head: RequestHead) -> bool:
     return scope["method"] == "GET" and not scope["query_string"] and "text/html" in (head.accept or "")
 
 
-def _forbidden(missing: frozenset[str]) -> RequestRefusedError:
-    """RFC 6750 section 3.1."""
-    scope = " ".join(sorted(missing))
-    return RequestRefusedError(
-        403,
-        "FORBIDDEN",
-        f"The access token lacks the scope {scope}.",
-        (("WWW-Authenticate", f'Bearer error="insufficient_scope", scope="{scope}"'),),
-    )
-
-
 def _not_allowed(message: str, allow: str) -> RequestRefusedError:
     return RequestRefusedError(405, "METHOD_NOT_ALLOWED", message, (("Allow", allow),))
 
@@ -284,62 +285,27 @@ def _of_result(result: ExecutionResult, context: RequestContext, media_type: Med
         cookie = context.set_cookie
         headers = () if cookie is None else ((b"set-cookie", cookie.encode()),)
         return _Answer(200, orjson.dumps({"data": result.data}), headers)
-    causes = [_cause(error) for error in result.errors]
+    causes = [cause_of(error) for error in result.errors]
     for cause in causes:
         if isinstance(cause, UNAVAILABLE):
             return _unavailable(cause, context.caller.request_id)
     request_errors = [error for error in result.errors if error.path is None]
     if request_errors:
-        entries = [_variable_error(error, context.request_id) for error in request_errors[:5]]
+        entries = [variable_error(error, context.request_id) for error in request_errors[:5]]
         return _Answer(422, orjson.dumps({"errors": entries}))
     entries = [
-        _field_error(error, cause, context.request_id)
+        field_error(error, cause, context.request_id)
         for error, cause in zip(result.errors, causes, strict=True)
     ]
     status = _PARTIAL if media_type is MediaType.GRAPHQL_RESPONSE else 200
     return _Answer(status, orjson.dumps({"data": None, "errors": entries}))
 
 
-def _cause(error: GraphQLError) -> Exception:
-    """What a resolver raised."""
-    cause: Exception = error
-    while isinstance(cause, GraphQLError) and cause.original_error is not None:
-        cause = cause.original_error
-    return cause
-
-
-def _variable_error(error: GraphQLError, request_id: str) -> dict[str, object]:
-    """A variable does not fit its type. The library's text repeats its value, which may be a token."""
-    name, _, _ = error.message.partition(" got invalid value ")
-    known = name if name != error.message else "A variable"
-    return {
-        "message": f"{known} has a value that does not fit its type.",
-        "extensions": {"code": "BAD_USER_INPUT", "requestId": request_id},
-    }
-
-
-def _field_error(error: GraphQLError, cause: Exception, request_id: str) -> dict[str, object]:
-    told: dict[str, object] = {"path": error.path}
-    if isinstance(cause, GraphQLError) and (cause.extensions or {}).get("code") == "BAD_USER_INPUT":
-        code, told["message"] = "BAD_USER_INPUT", cause.message
-    else:
-        _log.error("internal error", request_id=request_id, path=error.path, exc_info=cause)
-        code, told["message"] = "INTERNAL_SERVER_ERROR", _MASKED
-    told["extensions"] = {"code": code, "requestId": request_id}
-    return told
-
-
 def _refusal(refused: RequestRefusedError, request_id: UUID) -> _Answer:
     headers = tuple((name.lower().encode(), value.encode()) for name, value in refused.headers)
-    entries: Sequence[Mapping[str, object]] = refused.errors or ({"message": refused.message},)
-    told = [
-        {
-            **entry,
-            "extensions": {"code": refused.code, "requestId": str(request_id)},
-        }
-        for entry in entries
-    ]
-    return _Answer(refused.status, orjson.dumps({"errors": told}), headers)
+    return _Answer(
+        refused.status, orjson.dumps({"errors": refusal_errors(refused, str(request_id))}), headers
+    )
 
 
 def _errors(
@@ -356,7 +322,7 @@ def _unavailable(error: Exception, request_id: UUID) -> _Answer:
 
 
 def _internal(media_type: MediaType | None, request_id: UUID) -> _Answer:
-    return _without_data("INTERNAL_SERVER_ERROR", _MASKED, media_type, request_id)
+    return _without_data("INTERNAL_SERVER_ERROR", MASKED, media_type, request_id)
 
 
 def _bad_user_input(error: PageSizeError, media_type: MediaType, request_id: UUID) -> _Answer:

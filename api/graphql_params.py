@@ -55,6 +55,15 @@ def params_of_body(content_type: str | None, body: bytes) -> GraphQLParams:
         raise _bad(f"The body {error}.") from None
     if not isinstance(message, dict):
         raise _bad("The body must be one JSON object: arrays of operations are not taken.")
+    return params_of_object(message)
+
+
+def params_of_object(message: Mapping[str, object]) -> GraphQLParams:
+    """The parameters in a JSON object.
+
+    Raises:
+        RequestRefusedError: 400.
+    """
     extensions = message.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise _bad("`extensions` must be an object or null.")

@@ -18,6 +18,8 @@ from uvicorn.supervisors import Multiprocess
 
 from api.application import Application, AsgiApplication, Scope
 from api.bounded_http import BoundedHttpProtocol
+from api.bounded_websocket import BoundedWebSocketProtocol
+from api.graphql_params import MAXIMUM_BODY
 from api.log import configure_logging
 from api.settings import Settings
 
@@ -63,7 +65,8 @@ class Worker:
                 await self._application(scope, receive, send)
             except asyncio.CancelledError:
                 _log.warning("a request was cut off, as the server ends", path=scope["path"])
-                await _tell_cut_off(send)
+                if scope["type"] == "http":
+                    await _tell_cut_off(send)
             return
         if self._parent is not None:
             self._watch = asyncio.create_task(self._until_orphaned(self._parent))
@@ -156,7 +159,11 @@ def server_config(factory: Callable[[], AsgiApplication], *, workers: int) -> Co
         workers=workers,
         loop="uvloop",
         http=BoundedHttpProtocol,
-        ws="none",
+        ws=BoundedWebSocketProtocol,
+        ws_max_size=MAXIMUM_BODY,
+        ws_per_message_deflate=False,
+        ws_ping_interval=20,
+        ws_ping_timeout=40,
         lifespan="on",
         interface="asgi3",
         access_log=False,

@@ -295,6 +295,17 @@ class ExportCompleted:
     """Of an export of this session alone: the index is of its first event, the hash of its one file."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRead:
+    """An administrative act: the actor read what is not its own, for which it needs `audit:read`.
+
+    At most one a reader and minute: of the first read in it. What else was read in that minute is not told.
+    """
+
+    fields: tuple[str, ...]
+    """Root fields of the first operation, in alphabetical order; `subscription events` is the live one."""
+
+
 FamilyEvent = (
     TokenIssued
     | TokenRotated
@@ -319,5 +330,6 @@ AdministrativeEvent = (
     | ClientRegistered
     | ClientChanged
     | ExportCompleted
+    | AuditRead
 )
 Event = FamilyEvent | AdministrativeEvent

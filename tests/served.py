@@ -49,6 +49,12 @@ class Served:
     process: subprocess.Popen[bytes]
     settings: Settings
     environ: Mapping[str, str]
+    killed: bool = False
+
+    def kill(self) -> None:
+        """End it without a chance to do anything."""
+        self.killed = True
+        self.process.kill()
 
     @property
     def url(self) -> str:
@@ -87,12 +93,14 @@ def served(
     *,
     workers: int = 1,
     home: Path | None = None,
+    port: int | None = None,
 ) -> Iterator[Served]:
     """A server on a database, or on an embedded one below `home`; ended when the block is."""
-    port = free_port()
+    port = port or free_port()
     variables = {
         "PATH": os.environ["PATH"],
         "HOME": str(home or "/nonexistent"),
+        **({"TOKEN_LEDGER_CHECKPOINT_FILE": "off"} if home is None else {}),
         "TOKEN_LEDGER_SECRET_KEY": SECRET_KEY,
         "TOKEN_LEDGER_DEVELOPMENT": "on",
         "TOKEN_LEDGER_LOG_FORMAT": "json",
@@ -108,7 +116,7 @@ def served(
     finally:
         running.process.terminate()
         try:
-            assert running.process.wait(timeout=15) == 0
+            assert running.process.wait(timeout=15) == 0 or running.killed
         finally:
             running.process.kill()
 

@@ -135,7 +135,7 @@ def show(session_id: UUID, as_json: bool) -> None:
     if session is None:
         raise click.ClickException(f"there is no session {session_id}")
     if as_json:
-        click.echo(json.dumps({**_plain(session), "events": [_plain_event(one) for one in events]}, indent=2))
+        click.echo(json.dumps({**_plain(session), "events": [plain_event(one) for one in events]}, indent=2))
     else:
         for name, value in _plain(session).items():
             click.echo(f"{name:>20}  {'-' if value is None else printable(str(value))}")
@@ -269,7 +269,8 @@ def _plain(session: Session) -> dict[str, object]:
     }
 
 
-def _plain_event(event: RecordedEvent) -> dict[str, object]:
+def plain_event(event: RecordedEvent) -> dict[str, object]:
+    """What `--json` shows of an event."""
     personal = event.personal_data
     return {
         "version": event.version,

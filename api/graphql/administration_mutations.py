@@ -25,10 +25,9 @@ from api.graphql.problem_types import (
 )
 from api.graphql.queries import LONGEST_SUBJECT
 from api.graphql.session_types import Session, Subject, session_of, subject_of
-from api.graphql.viewer import actor_of, viewer_of
-from ledger.administration import Act, LegalHoldError, SubjectErasedError
+from api.graphql.viewer import act_of, actor_of, viewer_of
+from ledger.administration import LegalHoldError, SubjectErasedError
 from ledger.events import RevocationReason
-from ledger.personal_data import PersonalData
 from projections.active_tokens import sessions
 
 _LONGEST_LABEL = 100
@@ -146,7 +145,7 @@ class AdministrationMutation:
         else:
             try:
                 step = await bulk.step(
-                    wanted, _act(context, None), context.caller, reason=text, expect_at_most=most
+                    wanted, act_of(context, None), context.caller, reason=text, expect_at_most=most
                 )
             except TooManyMatchesError as error:
                 return problem(RequestProblemCode.TOO_MANY_MATCHES, str(error), context)
@@ -165,7 +164,7 @@ class AdministrationMutation:
         context = info.context
         try:
             name = text_argument(subject, name="subject", longest=LONGEST_SUBJECT)
-            act = _act(context, text_argument(reason, name="reason", longest=_LONGEST_REASON))
+            act = act_of(context, text_argument(reason, name="reason", longest=_LONGEST_REASON))
         except InvalidArgumentError as error:
             return invalid(error, context)
         await context.services.administration.suspend(name, act)
@@ -181,7 +180,7 @@ class AdministrationMutation:
         context = info.context
         try:
             name = text_argument(subject, name="subject", longest=LONGEST_SUBJECT)
-            act = _act(context, _reason(reason))
+            act = act_of(context, _reason(reason))
         except InvalidArgumentError as error:
             return invalid(error, context)
         try:
@@ -211,7 +210,7 @@ class AdministrationMutation:
         context = info.context
         try:
             whose, client = _whose(subject, client_id)
-            act = _act(context, _reason(reason))
+            act = act_of(context, _reason(reason))
         except InvalidArgumentError as error:
             return invalid(error, context)
         boundary = await context.services.administration.set_not_before(
@@ -237,7 +236,7 @@ class AdministrationMutation:
         context = info.context
         try:
             name = text_argument(subject, name="subject", longest=LONGEST_SUBJECT)
-            act = _act(context, _reason(reason))
+            act = act_of(context, _reason(reason))
         except InvalidArgumentError as error:
             return invalid(error, context)
         try:
@@ -255,7 +254,7 @@ class AdministrationMutation:
         context = info.context
         try:
             name = text_argument(subject, name="subject", longest=LONGEST_SUBJECT)
-            act = _act(context, text_argument(reason, name="reason", longest=_LONGEST_REASON))
+            act = act_of(context, text_argument(reason, name="reason", longest=_LONGEST_REASON))
         except InvalidArgumentError as error:
             return invalid(error, context)
         await context.services.administration.set_legal_hold(name, act, held=held)
@@ -300,13 +299,3 @@ def _whose(subject: str | None, client_id: str | None) -> tuple[str | None, str 
     if whose is not None and client is not None:
         raise InvalidArgumentError("`subject` and `clientId` must not be given together.")
     return whose, client
-
-
-def _act(context: RequestContext, reason: str | None) -> Act:
-    viewer, caller = viewer_of(context), context.caller
-    return Act(
-        actor=actor_of(viewer),
-        client_id=viewer.client_id,
-        correlation_id=caller.request_id,
-        personal_data=PersonalData(address=caller.address, user_agent=caller.user_agent, reason=reason),
-    )

@@ -20,7 +20,9 @@ from api.client_authentication import ClientAuthenticator
 from api.cookies import SessionCookie
 from api.graphql.cursors import Cursors
 from api.origins import Origins
+from api.sealed_feed import SealedFeed
 from ledger.administration import Administration
+from ledger.audit_reading import AuditReading
 from ledger.erasure import Erasure
 from ledger.sessions import Caller, Sessions
 
@@ -34,12 +36,14 @@ class Services:
 
     sessions: Sessions
     administration: Administration
+    audit_reading: AuditReading
     bulk: BulkRevocation
     erasure: Erasure
     clients: ClientAuthenticator
     verifier: AssertionVerifier
     pool: AsyncConnectionPool[AsyncConnection[Any]]
     """For reading."""
+    feed: SealedFeed
     cursors: Cursors
     origins: Origins
     cookie: SessionCookie
@@ -59,6 +63,8 @@ class Viewer:
     client_id: str
     session_id: UUID | None
     scopes: frozenset[str]
+    expires_at: datetime
+    """Of the access token, exclusive."""
     ended: bool = False
     """Whether its session has ended: then only a logout gets this far."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.description import described_input
+from api.graphql.errors import BadUserInputError
 from api.graphql.problem_types import InvalidArgumentError, text_argument
 from api.graphql.session_types import SessionStatus
 from projections.active_tokens import sessions
@@ -33,6 +34,18 @@ class SessionFilter:
     created_before: datetime | None = strawberry.UNSET
     created_after: datetime | None = strawberry.UNSET
     last_used_before: datetime | None = strawberry.UNSET
+
+
+def filtered_sessions(given: SessionFilter | None) -> sessions.SessionFilter:
+    """The sessions that the filter of a query means; without one, all.
+
+    Raises:
+        BadUserInputError: it contradicts itself, or a field of it cannot be used.
+    """
+    try:
+        return sessions_meant(given) if given else sessions.SessionFilter()
+    except InvalidArgumentError as error:
+        raise BadUserInputError(str(error)) from None
 
 
 def unended_sessions(given: SessionFilter) -> sessions.SessionFilter:

@@ -23,7 +23,7 @@ class LogQuery:
     async def inclusion_proof(
         self, info: strawberry.Info[RequestContext], event_id: strawberry.ID
     ) -> InclusionProof | None:
-        event = await visible_event(info.context, event_id)
+        event = await visible_event(info.context, event_id, field="inclusionProof")
         if event is None:
             return None
         async with info.context.connection() as connection:

@@ -13,6 +13,7 @@ AUDIT = "audit:read"
 ERASE = "subjects:erase"
 SCOPES = {
     "subject": AUDIT,
+    "sessionsAsOf": AUDIT,
     "sessions": AUDIT,
     "events": AUDIT,
     "securitySummary": AUDIT,
@@ -30,6 +31,11 @@ SCOPES = {
 def needs_access_token(root_fields: Iterable[str]) -> bool:
     """Whether any of the fields does."""
     return any(name not in PUBLIC for name in root_fields)
+
+
+def audited(root_fields: Iterable[str]) -> list[str]:
+    """The fields that need `audit:read` whatever they show."""
+    return [name for name in root_fields if SCOPES.get(name) == AUDIT]
 
 
 def missing_scopes(root_fields: Iterable[str], scopes: frozenset[str]) -> frozenset[str]:

@@ -28,12 +28,12 @@ class SessionQuery:
 
     @strawberry.field(description="One's own, or any with `audit:read`; else null.")
     async def session(self, info: strawberry.Info[RequestContext], id: strawberry.ID) -> Session | None:
-        found = await visible_session(info.context, session_id_of(id))
+        found = await visible_session(info.context, session_id_of(id), field="session")
         return None if found is None else session_of(found, info.context)
 
     @strawberry.field(description="A Session or an Event one may see, else null.")
     async def node(self, info: strawberry.Info[RequestContext], id: strawberry.ID) -> Node | None:
         if ":" in id:
-            return await visible_event(info.context, id)
-        found = await visible_session(info.context, session_id_of(id))
+            return await visible_event(info.context, id, field="node")
+        found = await visible_session(info.context, session_id_of(id), field="node")
         return None if found is None else session_of(found, info.context)

@@ -8,10 +8,12 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.graphql.administration_mutations import AdministrationMutation
 from api.graphql.audit_queries import AuditQuery
+from api.graphql.event_subscription import Subscription
 from api.graphql.event_types import Event
 from api.graphql.issue_mutation import IssueMutation
 from api.graphql.log_queries import LogQuery
 from api.graphql.mutations import TokenMutation
+from api.graphql.past_queries import PastQuery
 from api.graphql.queries import SessionQuery
 from api.graphql.scalars import SCALARS
 from api.graphql.session_types import Session
@@ -23,7 +25,7 @@ from api.graphql.session_types import Session
         "minute."
     )
 )
-class Query(SessionQuery, AuditQuery, LogQuery):
+class Query(SessionQuery, PastQuery, AuditQuery, LogQuery):
     pass
 
 
@@ -37,6 +39,7 @@ def make_schema() -> strawberry.Schema:
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[Session, Event],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

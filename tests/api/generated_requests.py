@@ -125,6 +125,7 @@ class RequestMaker:
         }
         for name, strategy in scalars.items():
             schemathesis.graphql.scalar(name, _as_one(strategy.map(nodes.String)))
+        schemathesis.graphql.scalar("SafeInt", _as_one(_places_in_the_log().map(nodes.Int)))
         schemathesis.graphql.scalar("JSON", _as_one(json_values().map(literal)))
         self._invalid = schemathesis.graphql.from_url(url)
         valid = schemathesis.graphql.from_dict(self._invalid.raw_schema)
@@ -266,8 +267,11 @@ class RequestMaker:
     def _strategies_by_name(self) -> dict[str, st.SearchStrategy[ValueNode]]:
         text = short_texts()
         named: dict[str, st.SearchStrategy[str]] = {
-            "id": self._ids(),
+            "id": self._ids() | self._ids() | self._ids() | st.sampled_from(SUBJECTS),
             "ids": self._ids(),
+            "eventId": self._ids(),
+            "sessionId": self._ids(),
+            "actor": st.sampled_from(("subject:ada", "client:backend", "operator", "system", "")) | text,
             "subject": st.sampled_from(SUBJECTS) | text,
             "erased": st.sampled_from(ERASABLE) | text,
             "clientId": st.sampled_from(("web", "web", "web", "spa", "backend", "nobody", "")),
@@ -322,6 +326,11 @@ class RequestMaker:
             )
         )
         return recent | recent | any_time | edges
+
+
+def _places_in_the_log() -> st.SearchStrategy[int]:
+    """Mostly such as there are."""
+    return st.integers(0, 300) | st.sampled_from((0, 255, 256, 2**31, 2**53 - 1, 2**53, 2**63, -1))
 
 
 def refresh_tokens(stock: Stock) -> st.SearchStrategy[str]:

@@ -26,6 +26,8 @@ DOCUMENTS = {
     "me": "{ me { id } }",
     "subject": "query ($id: ID!) { subject(id: $id) { id sessions { edges { node { id } } } } }",
     "session": "query ($id: ID!) { session(id: $id) { id events { edges { node { id } } } } }",
+    "sessionAsOf": "query ($id: ID!, $time: DateTime!) { sessionAsOf(id: $id, time: $time) { sessionId } }",
+    "sessionsAsOf": "query ($time: DateTime!) { sessionsAsOf(time: $time) { edges { node { sessionId } } } }",
     "node": "query ($id: ID!) { node(id: $id) { id } }",
     "events": "{ events { edges { node { id } } } }",
     "sessions": "{ sessions { edges { node { id } } } }",
@@ -82,6 +84,14 @@ def _id(value: str) -> Callable[[Callers], Awaitable[dict[str, Any]]]:
 def _session_of(subject: str, suffix: str = "") -> Callable[[Callers], Awaitable[dict[str, Any]]]:
     async def variables(callers: Callers) -> dict[str, Any]:
         return {"id": (await callers.session(subject))["session"]["id"] + suffix}
+
+    return variables
+
+
+def _past_of(session: Callable[[Callers], Awaitable[dict[str, Any]]], *, early: bool = False) -> Any:
+    async def variables(callers: Callers) -> dict[str, Any]:
+        given = await session(callers)
+        return given | {"time": _PAST if early else timestamp(callers.server.now())}
 
     return variables
 
@@ -185,6 +195,11 @@ OPERATIONS = {
     "session: own": Operation("session", _session_of("ada")),
     "session: another's": Operation("session", _session_of("bob")),
     "session: unknown": Operation("session", _id(UNKNOWN)),
+    "sessionAsOf: own": Operation("sessionAsOf", _past_of(_session_of("ada"))),
+    "sessionAsOf: another's": Operation("sessionAsOf", _past_of(_session_of("bob"))),
+    "sessionAsOf: unknown": Operation("sessionAsOf", _past_of(_id(UNKNOWN))),
+    "sessionAsOf: too early": Operation("sessionAsOf", _past_of(_session_of("bob"), early=True)),
+    "sessionsAsOf": Operation("sessionsAsOf", _past_of(_nothing)),
     "node: own": Operation("node", _session_of("ada")),
     "node: own event": Operation("node", _session_of("ada", ":1")),
     "node: another's": Operation("node", _session_of("bob")),

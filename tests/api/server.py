@@ -147,6 +147,11 @@ class Server:
         async with leader_connection(self.database_url) as connection:
             await caught_up(connection)
 
+    def forget_readers(self) -> None:
+        """The next read of what is not the reader's own is recorded, as in another minute."""
+        self.execute("DELETE FROM audit_readers")
+        self.application._graphql._services.audit_reading._recorded.clear()
+
     def recorded(self, session_id: str) -> list[str]:
         """The types of the events of a session, from the table."""
         rows = self.execute("SELECT type FROM events WHERE stream_id = %s ORDER BY version", session_id)

@@ -20,6 +20,7 @@ from api.embedded_postgres import EmbeddedPostgres
 from api.embedded_watchdog import is_alive, postmaster
 from api.migrator import migrate
 from tests.api.http import Answer, Http
+from tests.api.live import listening
 from tests.api.server import LOGIN, LOGOUT, REFRESH, Server, running_server
 from tests.api.test_cookies import kept, sign_in
 
@@ -234,3 +235,41 @@ async def test_reads_that_wait_are_given_up_in_time_however_many(server: Server)
         for answer in await all_in_time(*(read() for _ in range(30))):
             unavailable(answer)
     assert (await read()).of("node") is not None
+
+
+@pytest.mark.embedded_only
+async def test_a_subscription_goes_on_through_a_database_that_hangs_dies_and_comes_back(
+    faulty: Server, database: Database
+) -> None:
+    given = faulty.assertion("ada", scope="audit:read")
+    token = (await faulty.login("ada", assertion=given))["accessToken"]
+    await faulty.sealed()
+
+    async def opened() -> str:
+        """A session that was opened and sealed as soon as that was possible."""
+        async with asyncio.timeout(15):
+            while True:
+                answer = await faulty.login_answer("bob")
+                if answer.status == 200:
+                    await faulty.sealed()
+                    return str(answer.of("login")["session"]["id"])
+                await asyncio.sleep(0.1)
+
+    async with listening(faulty) as live, live.opened(token) as one:
+        await one.subscribe("1", filter={"types": ["TOKEN_ISSUED"]})
+        await one.is_in_step()
+        await asyncio.sleep(0.3)
+        expected = [await opened()]
+        seen = [(await one.edge())["node"]["sessionId"]]
+        with database.hanging():
+            await asyncio.sleep(2)
+        expected.append(await opened())
+        seen.append((await one.edge())["node"]["sessionId"])
+        for _ in range(2):
+            database.kill()
+            await asyncio.sleep(1.5)
+            database.server.keep_running()
+            expected.append(await opened())
+            seen.append((await one.edge())["node"]["sessionId"])
+        assert seen == expected
+        assert (one.kept.get("1"), one.kept.get(None)) == ([], [])

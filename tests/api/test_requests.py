@@ -271,7 +271,7 @@ async def test_what_cannot_be_parsed_is_answered_400_with_its_place(server: Serv
         "query ($a: Nothing) { __typename }",
         "mutation { login(input: {assertion: 7}) { __typename } }",
         "mutation { refresh(input: {transport: POST}) { __typename } }",
-        "subscription { events { cursor } }",
+        "subscription { nothing { cursor } }",
         "{ ...A } fragment B on Query { __typename }",
         "{ __typename } fragment A on Query { ...A }",
         "fragment A on Query { __typename }",

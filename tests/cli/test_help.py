@@ -21,6 +21,8 @@ COMMANDS = [
     "demo",
     "doctor",
     "export",
+    "events",
+    "events tail",
     "keys",
     "keys list",
     "keys retire",

@@ -13,14 +13,19 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from api.environment import Environment
 from api.trusted_issuers import load_trusted_issuers
+from ledger.canonical import timestamp
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 COMMANDS = Path(sys.executable).parent
@@ -90,6 +95,21 @@ def running(database_url: str, tmp_path: Path) -> Iterator[Running]:
         assert server.wait(timeout=15) == 0
 
 
+@contextmanager
+def subscribed(url: str, access_token: str, query: str) -> Iterator[ClientConnection]:
+    """A WebSocket with a subscription on it that has begun."""
+    address = url.replace("http", "ws") + "/graphql"
+    with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None) as websocket:
+        for message in (
+            {"type": "connection_init", "payload": {"accessToken": access_token}},
+            {"type": "subscribe", "id": "1", "payload": {"query": query}},
+        ):
+            websocket.send(json.dumps(message))
+        assert json.loads(websocket.recv(timeout=10)) == {"type": "connection_ack"}
+        time.sleep(0.5)
+        yield websocket
+
+
 def test_the_snippets_do_what_they_say(running: Running) -> None:
     operations = {name: text for text in snippets("graphql") for name in OPERATION.findall(text)}
     login, refresh = operations.pop("Login"), operations.pop("Refresh")
@@ -133,6 +153,24 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
     ]
     assert found["sessions"]["pageInfo"]["hasNextPage"] is False
 
+    since = timestamp(datetime.now(UTC) - timedelta(hours=1))
+    deadline = time.monotonic() + 10
+    audit = operations.pop("Audit")
+    while True:  # until what happened is sealed
+        told = running.ask(audit, {"since": since}, analyst["accessToken"])
+        if told["securitySummary"]["issued"] >= 2 or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    assert told["securitySummary"]["issued"] >= 2
+    assert sum(one["rotated"] for one in told["securitySummary"]["series"]) >= 1
+    assert (told["events"]["edges"], told["sessions"]["edges"]) == ([], [])
+
+    moment = {"time": datetime.now(UTC).isoformat()}
+    past = running.ask(operations.pop("WhoWasSignedIn"), moment, analyst["accessToken"])["sessionsAsOf"][
+        "edges"
+    ]
+    assert [edge["node"]["subject"] for edge in past] == ["eva", "ada"]
+
     admin = running.run("token-ledger assertion --subject root --claim scope=sessions:admin").stdout.strip()
     root = running.ask(login, {"assertion": admin})["login"]
     told = running.ask(operations.pop("CutOff"), {}, root["accessToken"])
@@ -148,9 +186,11 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
         "eraseSubject": {"id": "eve", "status": "ERASED"},
     }
 
-    assert running.ask(operations.pop("Logout"), {"token": second["refreshToken"]})["logout"] == {
-        "revokedSessions": 1
-    }
+    with subscribed(running.url, analyst["accessToken"], operations.pop("Alarms")) as live:
+        ended = running.ask(operations.pop("Logout"), {"token": second["refreshToken"]})["logout"]
+        assert ended == {"revokedSessions": 1}
+        event = json.loads(live.recv(timeout=10))["payload"]["data"]["events"]["node"]
+    assert (event["type"], event["sessionId"]) == ("TOKEN_REVOKED", pair["session"]["id"])
 
     proof = running.ask(operations.pop("Proof"), {})
     assert proof["checkpoint"]["treeSize"] > 2

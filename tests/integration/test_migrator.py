@@ -27,6 +27,7 @@ RELEASED = [
     "daa0c3e76c2819c3",
     "8b06785019d3a0f9",
     "2e20ce0552215c31",
+    "69ae238c8189eb6c",
 ]
 """How the checksums of the packaged migrations begin. A line is added with a file and never changed:
 databases that have applied it would be refused."""

@@ -195,4 +195,8 @@ def test_a_number_of_any_length_elsewhere_is_no_page() -> None:
 
 
 def test_the_default_pages_of_the_schema_are_known() -> None:
-    assert page_sizes(executable(make_schema())) == {"sessions": 50, "events": 50}
+    assert page_sizes(executable(make_schema())) == {
+        "sessions": 50,
+        "events": 50,
+        "sessionsAsOf": 50,
+    }
