@@ -295,6 +295,20 @@ class ExportCompleted:
     """Of an export of this session alone: the index is of its first event, the hash of its one file."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionArchived:
+    """An administrative act: the events of a month's streams were removed; their hashes stay in the log."""
+
+    month: str
+    """As 2026-11, in UTC: when the streams began."""
+    events: int
+    first_index: int | None
+    """Of their leaves in the log; None where there was no event."""
+    last_index: int | None
+    manifest_hashes: tuple[bytes, ...]
+    """SHA-256 of the manifests of the exports that hold them, in the order of the log."""
+
+
 FamilyEvent = (
     TokenIssued
     | TokenRotated
@@ -319,5 +333,6 @@ AdministrativeEvent = (
     | ClientRegistered
     | ClientChanged
     | ExportCompleted
+    | PartitionArchived
 )
 Event = FamilyEvent | AdministrativeEvent

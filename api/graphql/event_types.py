@@ -50,6 +50,7 @@ class EventType(Enum):
     CLIENT_CHANGED = "ClientChanged"
     SIGNING_KEY_ROTATED = "SigningKeyRotated"
     EXPORT_COMPLETED = "ExportCompleted"
+    PARTITION_ARCHIVED = "PartitionArchived"
 
 
 @described_type
