@@ -1,9 +1,9 @@
 -- Months that are said to be archived, and what vouches for it.
 -- No parameters. A row is a month, oldest first: its day, its bounds, stream and leaf of the event that tells of it,
--- the place and hash that the log has of that event, the hash that the events have of it, and whether there is a
--- partition with ids of that month.
+-- the hash that the log has of that event, the one that the events have, and whether there is a partition with ids
+-- of that month.
 SELECT
-  a.month, a.lower_bound, a.upper_bound, a.stream_id, a.leaf, l.leaf_index, l.leaf_hash, e.leaf_hash,
+  a.month, a.lower_bound, a.upper_bound, a.stream_id, a.leaf, l.leaf_hash, e.leaf_hash,
   EXISTS (
     SELECT
     FROM pg_inherits AS i
