@@ -162,15 +162,13 @@ class Removal:
 
 def shortcomings(month: MonthOfStreams, contents: Contents, counts: Counts) -> list[Reason]:
     """What of a month the archive lacks; empty: nothing."""
-    reasons = []
     leaves, records = counts.leaves[month], counts.personal_data[month]
     if leaves < contents.events:
-        reasons.append(Reason(what=f"the archive holds {leaves} of its {contents.events} events"))
+        return [Reason(what=f"the archive holds {leaves} of its {contents.events} events")]
     if records < contents.personal_data:
-        reasons.append(
-            Reason(
-                what=f"the archive holds the personal data of {records} of its events, the database that of "
-                f"{contents.personal_data}: bring back the files personal-data-*"
-            )
+        told = (
+            f"the archive holds the personal data of {records} of its events, the database that of "
+            f"{contents.personal_data}: bring back the files personal-data-*"
         )
-    return reasons
+        return [Reason(what=told)]
+    return []

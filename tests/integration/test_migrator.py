@@ -26,6 +26,9 @@ RELEASED = [
     "b3564334a521435d",
     "daa0c3e76c2819c3",
     "8b06785019d3a0f9",
+    "74514ec1b58e053a",
+    "898f8d6a84b7560a",
+    "842dfc49a8737b96",
 ]
 """How the checksums of the packaged migrations begin. A line is added with a file and never changed:
 databases that have applied it would be refused."""
