@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
+import random
+import signal
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -14,6 +18,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from api.database import unhurried_connection
 from ledger import administrative
 from ledger.archived_months import MonthOfStreams
 from ledger.event_codec import decode_payload
@@ -31,6 +36,8 @@ from ledger.partitions import create_months_ahead
 from ledger.retention.archive import ArchiveError
 from ledger.retention.removal import Removal
 from ledger.retention.run import Fate, RetentionError
+from projections.active_tokens.rebuild import FIRST, LAST
+from projections.active_tokens.verification import Streams, Verified, verify_streams
 from tests.exporting import NOW, export, rows, seal
 from tests.ledger_harness import harness
 from tests.retaining import (
@@ -50,6 +57,7 @@ from tests.retaining import (
 )
 from tests.sealing import ORIGIN
 
+SEED = int(os.environ.get("RETENTION_SEED", "1"))
 OLD = {f"{table}_2024_0{number}" for table in ("events", "personal_data") for number in (1, 2)}
 
 
@@ -388,12 +396,13 @@ async def test_a_hold_that_comes_after_the_last_look_keeps_the_month(
     assert await verified(database_url) == ([], 0, 9)
 
 
-async def waits_for_all_months(connection: AsyncConnection[Any]) -> None:
+async def waits_for_all_months(connection: AsyncConnection[Any], *, waiting: int = 1) -> None:
     for _ in range(500):
         cursor = await connection.execute(
-            "SELECT count(*) FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted"
+            "SELECT count(*) >= %s FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted",
+            (waiting,),
         )
-        if await cursor.fetchone() != (0,):
+        if await cursor.fetchone() == (True,):
             return
         await asyncio.sleep(0.01)
     raise AssertionError("nobody waited")
@@ -443,22 +452,76 @@ async def test_other_sessions_are_refreshed_while_a_month_waits_to_be_dropped(
     assert slowest < 0.4
 
 
-async def test_a_reader_of_one_moment_sees_a_month_or_its_row(
+async def streams_of(database_url: str, size: int) -> Verified:
+    """What `verify` finds of all streams."""
+    async with unhurried_connection(database_url) as connection:
+        return await verify_streams(connection, Streams(after=FIRST, until=LAST), size=size)
+
+
+async def test_who_begins_to_read_while_a_month_is_dropped_sees_its_row_as_well(
+    database_url: str, size: int, keys: LogKeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dropped partition is gone for snapshots that were taken before, too."""
+    drop = Removal._drop_at_once
+    readers: list[asyncio.Task[Any]] = []
+
+    async def dropped(self: Removal, month: MonthOfStreams, *rest: Any) -> None:
+        await drop(self, month, *rest)
+        if not readers:
+            async with await AsyncConnection.connect(database_url, autocommit=True) as other:
+                readers.append(asyncio.create_task(streams_of(database_url, size)))
+                await waits_for_all_months(other)
+                readers.append(asyncio.create_task(replayed(database_url)))
+                await waits_for_all_months(other, waiting=2)
+
+    monkeypatch.setattr(Removal, "_drop_at_once", dropped)
+    await retained(database_url, keys, tmp_path)
+    read, differences = await asyncio.gather(*readers)
+    assert (read.problems, read.differences, differences) == ((), (), [])
+    assert read.archived in (9, 18)
+
+
+async def killed_before(database_url: str, archive: Path, step: int) -> bool:
+    """Whether a run came as far as this step, and was ended there by a signal that nothing catches."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.killed_retention", database_url, str(archive), str(step)
+    )
+    status = await child.wait()
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
+
+
+async def test_whatever_kills_a_run_leaves_a_whole_ledger_and_the_next_one_goes_on(
     database_url: str, size: int, keys: LogKeyRing, tmp_path: Path
 ) -> None:
-    done = asyncio.Event()
-
-    async def remove() -> None:
-        await retained(database_url, keys, tmp_path)
-        done.set()
-
-    task = asyncio.create_task(remove())
-    while not done.is_set():
+    chance = random.Random(SEED)  # noqa: S311 - where it ends
+    kills = 0
+    while await killed_before(database_url, tmp_path, chance.randint(8, 50)):
+        kills += 1
+        await seal(database_url, keys)
         problems, differing, _ = await verified(database_url)
         assert (problems, differing) == ([], 0)
-        assert await replayed(database_url) == []
-    await task
-    assert count(database_url, "archived_months") == 2
+        assert kills < 30
+    assert kills > 2
+    assert fates(await retained(database_url, keys, tmp_path)) == {}
+    assert not partitions(database_url) & OLD
+    acts = "SELECT type, count(*) FROM events WHERE type ~ 'Archived|Export' GROUP BY 1 ORDER BY 1"
+    assert rows(database_url, acts) == [("ExportCompleted", 1), ("PartitionArchived", 2)]
+
+
+@pytest.mark.proof
+async def test_a_run_that_is_killed_before_any_step_leaves_a_whole_ledger(
+    database_url: str, size: int, keys: LogKeyRing, tmp_path: Path
+) -> None:
+    step = 1
+    while await killed_before(database_url, tmp_path / str(step), step):
+        await seal(database_url, keys)
+        problems, differing, _ = await verified(database_url)
+        assert (problems, differing) == ([], 0), step
+        if count(database_url, "archived_months") == 2:
+            break
+        step += 1
+    assert step > 40
 
 
 # ---------------------------------------------------------------------------------------- what verify is told
