@@ -28,10 +28,13 @@ COMMANDS = [
     "keys rotate",
     "migrate",
     "replay",
+    "retention",
+    "retention run",
     "serve",
     "sessions",
     "sessions list",
     "sessions show",
+    "verify",
     "verify-export",
 ]
 

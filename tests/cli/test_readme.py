@@ -24,7 +24,7 @@ from api.trusted_issuers import load_trusted_issuers
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 COMMANDS = Path(sys.executable).parent
-LATER = {"checkpoint_file", "direct_database_url", "metrics_allow", "read_database_url", "retention"}
+LATER = {"checkpoint_file", "direct_database_url", "metrics_allow", "read_database_url"}
 """Variables of parts that are not there yet."""
 
 
@@ -109,8 +109,8 @@ def test_the_snippets_do_what_they_say(running: Running) -> None:
         "TOKEN_ROTATED",
     ]
 
-    commands, evidence = snippets("sh")
-    for command in (*commands.splitlines(), *evidence.splitlines()):
+    commands, evidence, retention = snippets("sh")
+    for command in (*commands.splitlines(), *evidence.splitlines(), *retention.splitlines()):
         done = running.run(command)
         assert done.returncode == 0, (command, done.stderr)
     (told,) = re.findall("`(jq [^`]*)`", README)
