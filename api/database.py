@@ -195,6 +195,22 @@ def owner_connection(database: Database) -> Connection[Any]:
         raise _no_answer(error, database.migration_variable) from None
 
 
+@asynccontextmanager
+async def tables_owner_connection(database: Database) -> AsyncIterator[AsyncConnection[Any]]:
+    """As `owner_connection`, for work in an event loop.
+
+    Raises:
+        DatabaseError: the database does not answer.
+    """
+    try:
+        connection = await AsyncConnection.connect(database.migration_url, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise _no_answer(error, database.migration_variable) from None
+    async with connection:
+        await _configure_login(connection)
+        yield connection
+
+
 def let_service_in(connection: Connection[Any], database: Database) -> None:
     """Let the login of the service take its roles, where it is another than the owner of this connection.
 

@@ -17,6 +17,8 @@ from ledger.clients import ClientConflictError, UnknownClientError
 from ledger.export.directory import ExportError
 from ledger.key_sealing import KeySealingError
 from ledger.key_store import KeyStoreError
+from ledger.retention.archive import ArchiveError
+from ledger.retention.run import RetentionError
 
 _EXPECTED = (
     SettingsError,
@@ -29,6 +31,8 @@ _EXPECTED = (
     ClientConflictError,
     UnknownClientError,
     ExportError,
+    ArchiveError,
+    RetentionError,
 )
 
 

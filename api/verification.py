@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 
 from api.database import unhurried_connection
 from api.in_processes import in_processes
+from ledger.archived_months import leaves_of, read_archived_months
 from ledger.checkpoint import CheckpointBody, CheckpointError
 from ledger.checkpoints import latest_checkpoint
 from ledger.key_ring import KeyState
@@ -180,9 +181,28 @@ async def _verify_log(url: str, signed: Signed, first: int) -> Progress:
                 problems += step.problems
                 roots += step.roots
         more = await beyond(connection)
+        problems += await _verify_archived(connection, signed.size)
     if more is not None:
         problems.append(more)
     return Progress(leaves=leaves, problems=tuple(problems), roots=tuple(roots))
+
+
+async def _verify_archived(connection: AsyncConnection[Any], size: int) -> list[Problem]:
+    """What is said to be archived was recorded, and is what the log has of these months."""
+    archived, doubts = await read_archived_months(connection)
+    problems = []
+    for doubt in doubts:
+        _, index, _ = await leaves_of(connection, doubt.month)
+        what = f"the month {doubt.month.name} is said to be archived: {doubt.what}"
+        problems.append(Problem(index=size if index is None else index, what=what))
+    for one in archived:
+        told = (one.event.events, one.event.first_index, one.event.last_index)
+        found = await leaves_of(connection, one.month)
+        if found != told:
+            what = f"the log has {found[0]} leaves of the month {one.month.name}, {told[0]} were archived"
+            index = min((one for one in (told[1], found[1]) if one is not None), default=size)
+            problems.append(Problem(index=index, what=what))
+    return problems
 
 
 async def _verify_streams(url: str, number: int, part: Streams, size: int) -> Progress:

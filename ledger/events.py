@@ -306,6 +306,20 @@ class AuditRead:
     """Root fields of the first operation, in alphabetical order; `subscription events` is the live one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionArchived:
+    """An administrative act: the events of a month's streams were removed; their hashes stay in the log."""
+
+    month: str
+    """As 2026-11, in UTC: when the streams began."""
+    events: int
+    first_index: int | None
+    """Of their leaves in the log; None where there was no event."""
+    last_index: int | None
+    manifest_hashes: tuple[bytes, ...]
+    """SHA-256 of the manifests of the exports that hold them, in the order of the log."""
+
+
 FamilyEvent = (
     TokenIssued
     | TokenRotated
@@ -331,5 +345,6 @@ AdministrativeEvent = (
     | ClientChanged
     | ExportCompleted
     | AuditRead
+    | PartitionArchived
 )
 Event = FamilyEvent | AdministrativeEvent

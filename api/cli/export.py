@@ -97,7 +97,7 @@ def command(
 async def _export(settings: Settings, directory: Path, wanted: ExportFormat, first_index: int) -> Exported:
     with Database(settings) as database:
         async with unhurried_connection(database.url) as connection:
-            verifiers = await _verifiers(connection)
+            verifiers = await log_verifiers(connection)
             with progress("export", unit="events") as report:
                 exporter = Exporter(
                     connection=connection,
@@ -115,7 +115,7 @@ async def _export(settings: Settings, directory: Path, wanted: ExportFormat, fir
 async def _export_session(settings: Settings, directory: Path, session: UUID) -> tuple[SessionExport, bytes]:
     with Database(settings) as database:
         async with unhurried_connection(database.url) as connection:
-            verifiers = await _verifiers(connection)
+            verifiers = await log_verifiers(connection)
             with open_directory(directory) as opened:
                 return await export_session(
                     connection,
@@ -127,7 +127,7 @@ async def _export_session(settings: Settings, directory: Path, session: UUID) ->
                 )
 
 
-async def _verifiers(connection: AsyncConnection[Any]) -> Callable[[str], Sequence[Verifier]]:
+async def log_verifiers(connection: AsyncConnection[Any]) -> Callable[[str], Sequence[Verifier]]:
     """The log's keys that are good, by its origin."""
     records = [one for one in await key_store.list_keys(connection) if one.kind is KeyKind.LOG]
     keys = [verification_key(one.public_jwk or {}) for one in records if one.state is not KeyState.REVOKED]

@@ -33,6 +33,8 @@ class _Found:
     events: int = 0
     unsealed: int = 0
     families: int = 0
+    archived: int = 0
+    """Leaves of months that were archived."""
     seconds: float = 0
     count: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -161,6 +163,7 @@ async def _verify(
                 found.events += step.verified.events
                 found.unsealed += step.verified.unsealed
                 found.families += step.verified.families
+                found.archived += step.verified.archived
                 found.differing += len(step.verified.differences)
                 found.differences += step.verified.differences[: _SHOWN - len(found.differences)]
                 if not (step.problems or step.verified.differences):  # what is wrong is to be found again
@@ -189,6 +192,8 @@ def _tell(signed: Signed, found: _Found) -> None:
         f"{found.leaves} leaves and {found.events} events{unsealed} of {found.families} sessions in "
         f"{found.seconds:.1f} s ({rate:.0f} events/s)"
     )
+    if found.archived:
+        click.echo(f"{found.archived} leaves of archived months: hash alone")
     if found.problems:
         click.echo(f"NOT VERIFIED: {found.count} problems, the first at leaf {found.problems[0].index}")
     elif found.differing:
@@ -212,6 +217,7 @@ def _summary(signed: Signed, found: _Found) -> dict[str, object]:
         "events": found.events,
         "unsealed": found.unsealed,
         "sessions": found.families,
+        "archived": found.archived,
         "seconds": round(found.seconds, 3),
         "problems": found.count,
         "first_bad_index": found.problems[0].index if found.problems else None,

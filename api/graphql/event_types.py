@@ -51,6 +51,7 @@ class EventType(Enum):
     SIGNING_KEY_ROTATED = "SigningKeyRotated"
     EXPORT_COMPLETED = "ExportCompleted"
     AUDIT_READ = "AuditRead"
+    PARTITION_ARCHIVED = "PartitionArchived"
 
 
 @described_type

@@ -63,25 +63,35 @@ class Verified:
 
 
 def verify_export(
-    directory: Path, verifiers: Sequence[Verifier] | None, *, report: Callable[[int, int], None]
+    directory: Path,
+    verifiers: Sequence[Verifier] | None,
+    *,
+    report: Callable[[int, int], None],
+    seen: Callable[[LeafFacts, bool], None] = lambda _facts, _has_record: None,
 ) -> Verified:
     """Verify the export in a directory.
 
     `verifiers`: keys of the log; one of them must have signed. None: the key that the export names itself.
-    `report` is told now and then how many leaves are done, of how many.
+    `report` is told now and then how many leaves are done, of how many; `seen` of every leaf of which more
+    than the hash is there, and whether its personal data is. What it is told holds once this returns.
 
     Raises:
         ExportFaultError: it is not what was signed, not complete, or no export.
     """
-    return _Verification(directory, verifiers, report).run()
+    return _Verification(directory, verifiers, report, seen).run()
 
 
 class _Verification:
     def __init__(
-        self, directory: Path, verifiers: Sequence[Verifier] | None, report: Callable[[int, int], None]
+        self,
+        directory: Path,
+        verifiers: Sequence[Verifier] | None,
+        report: Callable[[int, int], None],
+        seen: Callable[[LeafFacts, bool], None],
     ) -> None:
         self._directory = directory
         self._report = report
+        self._seen = seen
         self._manifest, self._hash = _read_manifest(directory)
         body = self._open_checkpoint(verifiers)
         self._found = Verified(
@@ -167,7 +177,9 @@ class _Verification:
             else:
                 facts = self._verify_leaf(events.name, line, line.leaf)
                 commitment = facts.personal_data
-                if record is not None and personal is not None and record.leaf_index == index:
+                has_record = record is not None and record.leaf_index == index
+                self._seen(facts, has_record)
+                if record is not None and personal is not None and has_record:
                     _verify_record(record, facts, file=personal.name)
                     self._found.personal_data += 1
                     record, commitment = next(records, None), None

@@ -65,6 +65,7 @@ async def rebuild(
     while after < until:
         async with connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            await connection.execute(sql("ledger", "keep_months"))
             cursor = await connection.execute(
                 sql(_PACKAGE, "next_families"),
                 {"after": after, "families": _FAMILIES_A_STEP, "events": _EVENTS_A_STEP},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, IsolationLevel
 
+from ledger.archived_months import read_archived_months
 from ledger.event_codec import UnknownEventError
 from ledger.evolve import BrokenStreamError
 from ledger.leaf import leaf_bytes, leaf_hash
@@ -42,6 +44,8 @@ class Verified:
     events: int
     unsealed: int
     families: int
+    archived: int
+    """Leaves of months that were archived: of them the hash alone is here."""
     problems: tuple[Problem, ...]
     differences: tuple[Difference, ...]
     """Between the live view and the fold of the events."""
@@ -95,9 +99,12 @@ async def verify_streams(connection: AsyncConnection[Any], streams: Streams, *, 
     bounds = {"after": streams.after, "until": streams.until}
     parameters = {**bounds, "ids": None if streams.ids is None else list(streams.ids)}
     async with connection.transaction():
+        await connection.execute(sql("ledger", "keep_months"))
         await connection.execute("SET LOCAL cursor_tuple_fraction = 1")  # all of it is read
         gone = await connection.execute(sql(_PACKAGE, "places_without_events"), parameters, binary=True)
-        missing = deque(await gone.fetchall())
+        places = await gone.fetchall()
+        missing = deque(await _unexcused(connection, places) if places else ())
+        gaps = len(missing)
         async with connection.cursor(name="streams", binary=True) as cursor:
             await cursor.execute(sql(_PACKAGE, "events_with_places"), parameters)
             while rows := await cursor.fetchmany(_ROWS_AT_ONCE):
@@ -121,9 +128,22 @@ async def verify_streams(connection: AsyncConnection[Any], streams: Streams, *, 
         events=reading.events,
         unsealed=reading.unsealed,
         families=len(reading.families),
+        archived=len(places) - gaps,
         problems=tuple(reading.problems),
         differences=tuple(differences(live, reading.families)),
     )
+
+
+async def _unexcused(connection: AsyncConnection[Any], places: Sequence[Any]) -> list[Any]:
+    """Those places whose event was not removed with its month."""
+    archived, _ = await read_archived_months(connection)
+    lowers = [one.month.lower for one in archived]
+
+    def is_archived(stream_id: UUID) -> bool:
+        place = bisect_right(lowers, stream_id)
+        return place > 0 and stream_id < archived[place - 1].month.upper
+
+    return [one for one in places if one[2] is None or not is_archived(one[0])]
 
 
 def _finish(reading: _Reading, stream: _Stream | None) -> None:

@@ -30,6 +30,8 @@ COMMANDS = [
     "keys rotate",
     "migrate",
     "replay",
+    "retention",
+    "retention run",
     "serve",
     "sessions",
     "sessions list",

@@ -59,6 +59,8 @@ def _value(of: Field[Any], hint: Any, *, present: bool) -> Any:
         return None
     if optional:
         (hint,) = (one for one in get_args(hint) if one is not NoneType)
+    if get_origin(hint) is tuple and bytes in get_args(hint):
+        return (bytes(range(32)),) if present else ()
     if get_origin(hint) is tuple:
         return (f"{of.name}:a", "audit:read")
     if get_origin(hint) is Mapping:

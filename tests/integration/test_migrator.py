@@ -28,6 +28,7 @@ RELEASED = [
     "8b06785019d3a0f9",
     "2e20ce0552215c31",
     "69ae238c8189eb6c",
+    "842dfc49a8737b96",
 ]
 """How the checksums of the packaged migrations begin. A line is added with a file and never changed:
 databases that have applied it would be refused."""

@@ -48,6 +48,7 @@ CHECKSUMS = {
     "ClientChanged.v1.json": "d4a46321dd2574e6",
     "ExportCompleted.v1.json": "c60ff3ef07967ae1",
     "AuditRead.v1.json": "0acce41196f02525",
+    "PartitionArchived.v1.json": "5f6aa66060624e0a",
 }
 """Of every golden file. A line is added with a file and never changed: what was stored stays as it is.
 `python -m tests.golden.write` writes what is missing and prints its lines."""

@@ -1,0 +1,1 @@
+"""Removing months of events once they are exported, verified and old enough."""
