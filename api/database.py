@@ -178,7 +178,8 @@ async def _configure_reader(connection: AsyncConnection[Any]) -> None:
 async def _configure_unhurried(connection: AsyncConnection[Any]) -> None:
     # Such work is done in parts, on as many cores as there are.
     await connection.execute(
-        "SET ROLE token_ledger_service; SET TimeZone = 'UTC'; SET jit = off; "
+        "SET ROLE token_ledger_service; SET TimeZone = 'UTC'; SET jit = off; SET statement_timeout = 0; "
+        "SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; "
         "SET max_parallel_workers_per_gather = 0; SET work_mem = '64MB'"
     )
 

@@ -11,25 +11,26 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg import AsyncConnection
 
 from api.database import unhurried_connection
 from api.in_processes import in_processes
 from ledger.archived_months import leaves_of, read_archived_months
 from ledger.checkpoint import CheckpointBody, CheckpointError
-from ledger.checkpoints import latest_checkpoint
-from ledger.key_ring import KeyState
-from ledger.key_store import KeyKind, list_keys
-from ledger.log_key_ring import open_checkpoint, verifier_of
+from ledger.log_key_ring import LogKeyRing
 from ledger.signed_note import NoteError
-from ledger.signing_algorithm import verification_key
 from ledger.sql_files import sql
 from ledger.tree_verification import Problem, beyond, verify_tree
+from projections.active_tokens.rebuild import Difference
 from projections.active_tokens.verification import Streams, Verified, verify_streams
 
-_FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
+FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
+"""Below and above every stream."""
 _EVENTS_A_PART = 25_000
 _STREAMS_A_PART = 2_000
+_NO_SUCH_ROW = (psycopg.DataError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What reading raises where somebody wrote into a row what no program of the ledger writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,38 +59,47 @@ class Progress:
     problems: tuple[Problem, ...] = ()
     roots: tuple[tuple[int, bool], ...] = ()
     """Sizes with a signed root, and whether it came out."""
+    clean: bool = True
+    """Of a part: whether nothing is wrong with it."""
 
 
-async def read_signed(connection: AsyncConnection[Any], notes: Mapping[str, str]) -> Signed:
+async def read_signed(connection: AsyncConnection[Any], keys: LogKeyRing, notes: Mapping[str, str]) -> Signed:
     """The database's checkpoint, and others that were kept, by where they are from.
 
     A checkpoint that none of the log's keys signed is a problem, and so is one that covers more than the log.
     """
-    keys = [one for one in await list_keys(connection) if one.kind is KeyKind.LOG]
-    known = [verification_key(one.public_jwk or {}) for one in keys if one.state is not KeyState.REVOKED]
-    own = await latest_checkpoint(connection)
-    if own is None:
-        return Signed(size=0, note="", roots={}, problems=(), unsigned=None)
-    verifiers = tuple(verifier_of(one, own.origin) for one in known)
+    cursor = await connection.execute(sql("ledger", "log_held"))
+    row = await cursor.fetchone()
+    next_index, root_hash, origin, note, leaves = row or (0, None, None, None, 0)
+    size = next_index or leaves
     roots: dict[int, bytes] = {}
     problems: list[Problem] = []
     unsigned = None
-    try:
-        body = open_checkpoint(own.note, verifiers)
-        if (body.size, body.root) != (own.size, own.root):
-            what = "the checkpoint of the database is not of its log"
-            problems.append(Problem(index=min(body.size, own.size), what=what))
-        roots[body.size] = body.root
-    except (NoteError, CheckpointError) as error:
-        unsigned = f"the checkpoint of the database: {error}"
-    for where, note in notes.items():
+    if note is not None and origin is not None:
         try:
-            body = open_checkpoint(note, verifiers)
+            body = keys.open(note, origin)
+        except (NoteError, CheckpointError) as error:
+            unsigned = f"the checkpoint of the database: {error}"
+        else:
+            if (body.size, body.root) != (next_index, root_hash):
+                what = "the checkpoint of the database is not of its log"
+                problems.append(Problem(index=min(body.size, next_index), what=what))
+            roots[body.size] = body.root
+    elif size or row is None:
+        unsigned = "the log has lost its signed checkpoint"
+    for where, kept in notes.items():
+        named = kept.partition("\n")[0]
+        try:
+            body = keys.open(kept, named)
         except (NoteError, CheckpointError) as error:
             problems.append(Problem(index=0, what=f"the checkpoint of {where}: {error}"))
             continue
-        problems += _kept(roots, body, where, size=own.size)
-    return Signed(size=own.size, note=own.note, roots=roots, problems=tuple(problems), unsigned=unsigned)
+        if origin is not None and body.origin != origin:
+            what = f"the checkpoint of {where} is of the log {body.origin}, not of {origin}"
+            problems.append(Problem(index=0, what=what))
+        else:
+            problems += _kept(roots, body, where, size=size)
+    return Signed(size=size, note=note or "", roots=roots, problems=tuple(problems), unsigned=unsigned)
 
 
 def _kept(roots: dict[int, bytes], body: CheckpointBody, where: str, *, size: int) -> list[Problem]:
@@ -108,7 +118,7 @@ async def parts_of(connection: AsyncConnection[Any], size: int, *, first: int = 
     if first == 0:
         indexes = list(range(_EVENTS_A_PART, size, _EVENTS_A_PART))
         cursor = await connection.execute(sql("ledger", "streams_at"), {"indexes": indexes})
-        bounds = [_FIRST, *(row[0] for row in await cursor.fetchall()), _LAST]
+        bounds = [FIRST, *(row[0] for row in await cursor.fetchall()), LAST]
         return [Streams(after=after, until=until) for after, until in pairwise(bounds)]
     cursor = await connection.execute(sql("ledger", "streams_since"), {"first": first})
     ids = [row[0] for row in await cursor.fetchall()]
@@ -139,13 +149,14 @@ async def verify(
         located += [one.index for one in step.problems if one.last is None]
         vague += [one for one in step.problems if one.last is not None]
         yield replace(step, problems=tuple(one for one in step.problems if one.last is None))
-    good = max((size for size, came_out in roots.items() if came_out), default=0)
-    for size, came_out in roots.items():
-        if not came_out:
+    good = [size for size in sorted(signed.roots) if roots.get(size)]
+    for size in signed.roots:
+        if not roots.get(size):
             what = f"the root of the first {size} leaves is not the one that was signed"
-            vague.append(Problem(index=good, what=what, last=size - 1))
+            lower = max((one for one in good if one < size), default=0)
+            vague.append(Problem(index=lower, what=what, last=size - 1))
     if signed.unsigned is not None:
-        vague.append(Problem(index=good, what=signed.unsigned, last=signed.size))
+        vague.append(Problem(index=max(good, default=0), what=signed.unsigned, last=signed.size))
     located.sort()
     unexplained = [one for one in vague if not _any_between(located, one.index, one.last or 0)]
     yield Progress(problems=tuple(unexplained))
@@ -175,7 +186,7 @@ def _in_loop(work: Callable[..., Coroutine[Any, Any, Progress]], *arguments: Any
 async def _verify_log(url: str, signed: Signed, first: int) -> Progress:
     leaves, problems, roots = 0, list[Problem](), list[tuple[int, bool]]()
     async with unhurried_connection(url) as connection:
-        if signed.size > first:
+        if signed.size:
             async for step in verify_tree(connection, signed.roots, size=signed.size, first=first):
                 leaves += step.leaves
                 problems += step.problems
@@ -207,5 +218,52 @@ async def _verify_archived(connection: AsyncConnection[Any], size: int) -> list[
 
 async def _verify_streams(url: str, number: int, part: Streams, size: int) -> Progress:
     async with unhurried_connection(url) as connection:
-        verified = await verify_streams(connection, part, size=size)
-    return Progress(part=number, verified=verified, problems=verified.problems)
+        try:
+            verified = await verify_streams(connection, part, size=size)
+        except _NO_SUCH_ROW:
+            verified = await _stream_by_stream(connection, part, size)
+    clean = not (verified.problems or verified.differences)
+    return Progress(part=number, verified=verified, problems=verified.problems, clean=clean)
+
+
+async def _stream_by_stream(connection: AsyncConnection[Any], part: Streams, size: int) -> Verified:
+    """Where some row cannot be read at all: which stream's it is, and the others as always."""
+    bounds = {"after": part.after, "until": part.until}
+    cursor = await connection.execute(sql("ledger", "streams_between"), bounds)
+    ids = [row[0] for row in await cursor.fetchall()]
+    found: list[Verified] = []
+    for one in ids if part.ids is None else sorted(set(ids) & set(part.ids)):
+        alone = Streams(after=UUID(int=one.int - 1), until=one)
+        try:
+            found.append(await verify_streams(connection, alone, size=size))
+        except _NO_SUCH_ROW:
+            found.append(await _unreadable(connection, alone, size))
+    return Verified(
+        events=sum(one.events for one in found),
+        unsealed=sum(one.unsealed for one in found),
+        families=sum(one.families for one in found),
+        archived=sum(one.archived for one in found),
+        problems=tuple(problem for one in found for problem in one.problems),
+        differences=tuple(difference for one in found for difference in one.differences),
+    )
+
+
+async def _unreadable(connection: AsyncConnection[Any], alone: Streams, size: int) -> Verified:
+    """One stream: the row that cannot be read is the view's, or one of its events."""
+    try:
+        verified = await verify_streams(connection, alone, size=size, with_view=False)
+    except _NO_SUCH_ROW as error:
+        cursor = await connection.execute(sql("ledger", "first_leaf_of"), {"stream_id": alone.until})
+        row = await cursor.fetchone()
+        index = size if row is None or row[0] is None else row[0]
+        what = f"stream {alone.until} has a row that cannot be read ({type(error).__name__})"
+        return Verified(
+            events=0,
+            unsealed=0,
+            families=0,
+            archived=0,
+            problems=(Problem(index=index, what=what),),
+            differences=(),
+        )
+    difference = Difference(family_id=alone.until, column="bookkeeping", live=None, rebuilt=None)
+    return replace(verified, differences=(*verified.differences, difference))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ledger.checkpoint import CheckpointBody
-from ledger.signed_note import NoteError, NoteSigner, Verifier, open_note
+from ledger.signed_note import NoteError, NoteSigner, UnsignedError, Verifier, open_note
 from ledger.signing_algorithm import SigningKey, VerificationKey
 
 
@@ -55,11 +55,11 @@ def open_checkpoint(note: str | bytes, verifiers: tuple[Verifier, ...]) -> Check
         NoteError: it is signed by none of them, malformed, or of another log than the key is named for.
         ledger.checkpoint.CheckpointError: what is signed is no checkpoint.
     """
-    failure = NoteError("there is no key to verify it with")
+    failure = UnsignedError("there is no key to verify it with")
     for verifier in verifiers:
         try:
             body = CheckpointBody.decode(open_note(note, verifier))
-        except NoteError as error:
+        except UnsignedError as error:
             failure = error
         else:
             if body.origin != verifier.name:

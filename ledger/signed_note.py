@@ -35,6 +35,10 @@ class NoteError(ValueError):
     """
 
 
+class UnsignedError(NoteError):
+    """A note has no signature by the key, good or bad."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verifier:
     """A public key and its name, which stand for the log that signs.
@@ -141,7 +145,9 @@ def open_note(note: str | bytes, verifier: Verifier) -> str:
         if (name, key_id) == (verifier.name, verifier.key_id)
     ]
     if not own:
-        raise NoteError(f"the note has no signature by {verifier.name} with the key {verifier.key_id.hex()}")
+        raise UnsignedError(
+            f"the note has no signature by {verifier.name} with the key {verifier.key_id.hex()}"
+        )
     for signature in own:
         verifier.verify(text, signature)
     return text

@@ -12,7 +12,7 @@ from ledger.log_tree import FullTile
 from ledger.merkle_tree import HASH_LENGTH
 from ledger.sql_files import sql
 from ledger.tiles import TILE_WIDTH, Tile
-from ledger.tree_reader import read_tiles, read_tree
+from ledger.tree_reader import read_root, read_tiles, read_tree
 
 _TILES_A_STEP = 64
 
@@ -49,9 +49,11 @@ async def verify_tree(
     """
     try:
         tree = await read_tree(connection, first)
+        before = [(one, await read_root(connection, one) == roots[one]) for one in roots if one <= first]
     except ValueError:
         yield TreeStep(leaves=0, problems=(Problem(index=0, what=f"tiles below leaf {first} are missing"),))
         return
+    yield TreeStep(leaves=0, problems=(), roots=tuple(before))
     for start in range(first, size, _TILES_A_STEP * TILE_WIDTH):
         end = min(size, start + _TILES_A_STEP * TILE_WIDTH)
         cursor = await connection.execute(
@@ -61,7 +63,7 @@ async def verify_tree(
         filled: list[FullTile] = []
         expected = start
         for leaf_index, leaf_hash in await cursor.fetchall():
-            if leaf_index != expected:
+            if leaf_index != expected or leaf_hash is None or len(leaf_hash) != HASH_LENGTH:
                 break
             filled += tree.append(leaf_hash)
             expected += 1
@@ -69,7 +71,7 @@ async def verify_tree(
                 seen.append((expected, tree.root() == roots[expected]))
         problems = await _differing(connection, filled)
         if expected < end:
-            problems.append(Problem(index=expected, what="the log has no leaf of this index"))
+            problems.append(Problem(index=expected, what="the log has no such leaf, or no hash of it"))
         yield TreeStep(leaves=expected - start, problems=tuple(problems), roots=tuple(seen))
         if expected < end:
             return
@@ -81,7 +83,7 @@ async def beyond(connection: AsyncConnection[Any]) -> Problem | None:
     row = await cursor.fetchone()
     if row is None or row[0] is None:
         return None
-    return Problem(index=row[0], what="the log holds more than was sealed")
+    return Problem(index=int(row[0]), what="the log holds more than was sealed")
 
 
 async def _differing(connection: AsyncConnection[Any], filled: list[FullTile]) -> list[Problem]:

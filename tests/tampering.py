@@ -344,7 +344,56 @@ def add_personal_data(world: Tampering) -> int:
     return world.size
 
 
+def lose_the_checkpoint(world: Tampering) -> int:
+    world.execute("UPDATE log_state SET note = NULL")
+    return world.kept
+
+
+def lose_the_state(world: Tampering) -> int:
+    world.execute("DELETE FROM log_state")
+    return world.kept
+
+
+def backdate(world: Tampering) -> int:
+    """A right event with a transaction id that no tick will look at again."""
+    insert_a_stream(world)
+    (stream,) = world.execute(
+        "SELECT stream_id FROM events AS e WHERE NOT EXISTS (SELECT FROM log WHERE log.stream_id = e.stream_id)"
+    )[0]
+    world.execute(
+        "UPDATE events SET xid = '3', leaf_hash = %s WHERE stream_id = %s", rehashed(world, stream, 1), stream
+    )
+    return world.size
+
+
+def write_what_cannot_be_read(world: Tampering) -> int:
+    """No program reads such a row; the first leaf of its stream is named."""
+    index, stream, version = world.leaf("e.version = 1")
+    world.execute(
+        "UPDATE events SET occurred_at = 'infinity' WHERE stream_id = %s AND version = %s", stream, version
+    )
+    return index
+
+
+def add_a_tile_beyond_all_numbers(world: Tampering) -> int:
+    world.execute("INSERT INTO tiles SELECT 7, 9, hashes, root FROM tiles")
+    return 9 * 256**8
+
+
+def shorten_a_hash_of_the_log(world: Tampering) -> int:
+    index, _, _ = world.leaf()
+    world.execute("ALTER TABLE log DROP CONSTRAINT IF EXISTS log_leaf_hash_check")
+    world.execute("UPDATE log SET leaf_hash = 'x' WHERE leaf_index = %s", index)
+    return index
+
+
 ACTS: tuple[Act, ...] = (
+    lose_the_checkpoint,
+    lose_the_state,
+    backdate,
+    write_what_cannot_be_read,
+    add_a_tile_beyond_all_numbers,
+    shorten_a_hash_of_the_log,
     change_a_column,
     change_a_column,
     change_a_column,

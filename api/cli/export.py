@@ -27,11 +27,8 @@ from ledger.export.manifest import MANIFEST_NAME, ExportFormat
 from ledger.export.ocsf import OcsfMapping
 from ledger.export.sealed_events import DamagedLogError
 from ledger.export.session import SESSION_NAME, SessionExport, export_session
-from ledger.key_ring import KeyState
-from ledger.key_store import KeyKind
-from ledger.log_key_ring import verifier_of
+from ledger.key_sealing import SecretKey
 from ledger.signed_note import Verifier
-from ledger.signing_algorithm import verification_key
 
 
 @click.command()
@@ -97,7 +94,7 @@ def command(
 async def _export(settings: Settings, directory: Path, wanted: ExportFormat, first_index: int) -> Exported:
     with Database(settings) as database:
         async with unhurried_connection(database.url) as connection:
-            verifiers = await log_verifiers(connection)
+            verifiers = await log_verifiers(settings, connection)
             with progress("export", unit="events") as report:
                 exporter = Exporter(
                     connection=connection,
@@ -115,7 +112,7 @@ async def _export(settings: Settings, directory: Path, wanted: ExportFormat, fir
 async def _export_session(settings: Settings, directory: Path, session: UUID) -> tuple[SessionExport, bytes]:
     with Database(settings) as database:
         async with unhurried_connection(database.url) as connection:
-            verifiers = await log_verifiers(connection)
+            verifiers = await log_verifiers(settings, connection)
             with open_directory(directory) as opened:
                 return await export_session(
                     connection,
@@ -127,11 +124,11 @@ async def _export_session(settings: Settings, directory: Path, session: UUID) ->
                 )
 
 
-async def log_verifiers(connection: AsyncConnection[Any]) -> Callable[[str], Sequence[Verifier]]:
-    """The log's keys that are good, by its origin."""
-    records = [one for one in await key_store.list_keys(connection) if one.kind is KeyKind.LOG]
-    keys = [verification_key(one.public_jwk or {}) for one in records if one.state is not KeyState.REVOKED]
-    return lambda origin: [verifier_of(key, origin) for key in keys]
+async def log_verifiers(
+    settings: Settings, connection: AsyncConnection[Any]
+) -> Callable[[str], Sequence[Verifier]]:
+    """The log's keys that are good, by its origin: the private keys' own, not as the database shows them."""
+    return (await key_store.load_log_keys(connection, SecretKey.parse(settings.secret_key))).verifiers
 
 
 def _is_default(ctx: click.Context, name: str) -> bool:

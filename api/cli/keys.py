@@ -16,11 +16,10 @@ from ledger import administrative, key_store
 from ledger.canonical import timestamp
 from ledger.checkpoints import latest_checkpoint
 from ledger.events import SigningKeyRotated
-from ledger.key_ring import KeyState
 from ledger.key_sealing import SecretKey
 from ledger.key_store import KeyKind, KeyRecord, Retired, Revoked, Rotated
 from ledger.log_key_ring import verifier_of
-from ledger.signing_algorithm import SigningAlgorithm, verification_key
+from ledger.signing_algorithm import SigningAlgorithm
 
 
 @click.group()
@@ -36,8 +35,7 @@ def list_keys(as_json: bool) -> None:
     The verifier key (C2SP signed-note) is what an auditor keeps: it is the one thing about the log that must
     not be asked of the log itself.
     """
-    records, origin = asyncio.run(_list(load_settings(os.environ)))
-    verifiers = {one.kid: _verifier_key(one, origin) for one in records if one.kind is KeyKind.LOG}
+    records, verifiers = asyncio.run(_list(load_settings(os.environ)))
     if as_json:
         plain = [_plain(one) | {"verifier_key": verifiers.get(one.kid)} for one in records]
         click.echo(json.dumps(plain, indent=2))
@@ -59,7 +57,7 @@ def list_keys(as_json: bool) -> None:
         )
     console().print(made)
     for one in records:
-        if one.kind is KeyKind.LOG and one.state is not KeyState.REVOKED:
+        if one.kid in verifiers:
             click.echo(f"verifier key of the log, {one.state.value}: {verifiers[one.kid]}")
 
 
@@ -120,17 +118,17 @@ def revoke(kid: str, yes: bool) -> None:
     click.echo(f"{revoked.kind.value}: {revoked.kid} is revoked; {revoked.current_kid} is used")
 
 
-async def _list(settings: Settings) -> tuple[list[KeyRecord], str]:
-    """The keys, and the origin of the log: the one it has, or will have."""
+async def _list(settings: Settings) -> tuple[list[KeyRecord], dict[str, str]]:
+    """The keys, and what verifies the log: of the private keys themselves, not as the database shows it."""
     with Database(settings) as database:
         async with service_connection(database.url) as connection:
+            records = await key_store.list_keys(connection)
+            if not any(one.kind is KeyKind.LOG for one in records):
+                return records, {}
+            ring = await key_store.load_log_keys(connection, SecretKey.parse(settings.secret_key))
             checkpoint = await latest_checkpoint(connection)
-            origin = log_origin(settings) if checkpoint is None else checkpoint.origin
-            return await key_store.list_keys(connection), origin
-
-
-def _verifier_key(record: KeyRecord, origin: str) -> str:
-    return str(verifier_of(verification_key(record.public_jwk or {}), origin))
+    origin = log_origin(settings) if checkpoint is None else checkpoint.origin
+    return records, {one.kid: str(verifier_of(one, origin)) for one in ring.known}
 
 
 async def _rotate(settings: Settings, kind: str) -> Rotated:

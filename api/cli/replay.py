@@ -35,7 +35,9 @@ from projections.catching_up import PROJECTIONS
 _CATCHING_UP = {one.name: one for one in PROJECTIONS}
 _SHOWN = 100
 _FAMILIES_A_PART = 2_000
-_PRIVATE = frozenset({"secret_hash", "head", "claims", "address", "user_agent", "device_label", "sender_key"})
+_PRIVATE = frozenset(
+    {"secret_hash", "head", "claims", "address", "user_agent", "device_label", "sender_key", "bookkeeping"}
+)
 """Columns whose values are not printed."""
 
 

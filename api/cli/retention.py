@@ -75,7 +75,7 @@ async def _run(settings: Settings, archive: Path, *, dry_run: bool) -> Told:
             tables_owner_connection(database) as owner,
             unhurried_connection(database.url) as connection,
         ):
-            verifiers = await log_verifiers(connection)
+            verifiers = await log_verifiers(settings, connection)
             exporter = Exporter(
                 connection=connection,
                 verifiers=verifiers,

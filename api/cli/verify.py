@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
@@ -18,8 +19,10 @@ from api.cli.progress import progress
 from api.cli.replay import difference_line
 from api.database import Database, unhurried_connection
 from api.settings import Settings, load_settings
-from api.verification import Signed, parts_of, read_signed, verify
+from api.verification import FIRST, LAST, Signed, parts_of, read_signed, verify
+from ledger import key_store
 from ledger.checkpoint_file import CheckpointFile
+from ledger.key_sealing import SecretKey
 from ledger.tree_verification import Problem
 from projections.active_tokens.rebuild import Difference
 from projections.active_tokens.verification import Streams
@@ -50,9 +53,11 @@ class _Found:
 
 @dataclass(slots=True)
 class _Resume:
-    """The parts that are verified, kept in a file so that a run that was cut off goes on."""
+    """Which parts of all streams are verified, kept in a file so that a run that was cut off goes on."""
 
     path: Path | None
+    size: int = 0
+    """Of the log when it was cut into parts."""
     note: str = ""
     parts: list[Streams] = field(default_factory=list)
     done: set[int] = field(default_factory=set)
@@ -63,39 +68,40 @@ class _Resume:
             return False
         try:
             kept = json.loads(self.path.read_text("utf-8"))
-            self.note, self.done = kept["checkpoint"], set(kept["done"])
-            self.parts = [
-                Streams(
-                    after=UUID(after),
-                    until=UUID(until),
-                    ids=None if ids is None else tuple(UUID(one) for one in ids),
-                )
-                for after, until, ids in kept["parts"]
-            ]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise click.UsageError(
-                f"{str(self.path)!r} is not a file that verify wrote: remove it, or give another --resume"
-            ) from None
+            self.size, self.note = int(kept["size"]), str(kept["checkpoint"])
+            self.done = {int(one) for one in kept["done"]}
+            bounds = [UUID(one) for one in kept["bounds"]]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            raise self._unusable() from None
+        if len(bounds) < 2 or bounds[0] != FIRST or bounds[-1] != LAST or bounds != sorted(set(bounds)):
+            raise self._unusable()
+        self.parts = [Streams(after=after, until=until) for after, until in pairwise(bounds)]
         return True
 
     def save(self) -> None:
         if self.path is None:
             return
         kept = {
+            "size": self.size,
             "checkpoint": self.note,
-            "done": sorted(self.done),
-            "parts": [
-                [str(one.after), str(one.until), None if one.ids is None else [str(each) for each in one.ids]]
-                for one in self.parts
-            ],
+            "bounds": [str(self.parts[0].after), *(str(one.until) for one in self.parts)],
+            "done": sorted(one for one in self.done if one < len(self.parts)),
         }
         draft = self.path.with_name(f"{self.path.name}.draft")
-        draft.write_text(json.dumps(kept), "utf-8")
-        draft.replace(self.path)
+        try:
+            draft.write_text(json.dumps(kept), "utf-8")
+            draft.replace(self.path)
+        except OSError as error:
+            raise click.UsageError(f"{str(self.path)!r} cannot be written ({error.strerror}).") from None
 
     def forget(self) -> None:
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+    def _unusable(self) -> click.UsageError:
+        return click.UsageError(
+            f"{str(self.path)!r} is not a file that verify wrote: remove it, or give another --resume"
+        )
 
 
 @click.command()
@@ -124,6 +130,8 @@ def command(first: int, kept: tuple[Path, ...], resume: Path | None, as_json: bo
 
     Exit status 1 when anything differs, with the first leaf that cannot be vouched for.
     """
+    if resume is not None and first:
+        raise click.UsageError("--resume goes with a run over everything, not with --from-index.")
     settings = load_settings(os.environ)
     with Database(settings) as database:
         signed, found = asyncio.run(_verify(settings, database.url, first, kept, _Resume(resume)))
@@ -143,18 +151,24 @@ async def _verify(
         if outside is not None:
             notes["TOKEN_LEDGER_CHECKPOINT_FILE"] = outside
     going_on = resume.load()
-    if going_on:
+    if going_on and resume.note:
         notes["the run that was cut off"] = resume.note
     async with unhurried_connection(url) as connection:
-        signed = await read_signed(connection, notes)
+        keys = await key_store.load_log_keys(connection, SecretKey.parse(settings.secret_key))
+        signed = await read_signed(connection, keys, notes)
         if first > signed.size:
             raise click.UsageError(f"--from-index must be at most {signed.size}, the size of the log.")
-        if not going_on:
-            resume.parts = await parts_of(connection, signed.size, first=first)
-            resume.note = signed.note
+        if going_on:
+            since = await parts_of(connection, signed.size, first=resume.size) if resume.size else []
+        else:
+            resume.parts, since = await parts_of(connection, signed.size, first=first), []
+            resume.note, resume.size = signed.note, signed.size
+            resume.save()
     found, started = _Found(), time.monotonic()
     found.add(signed.problems)
-    parts = {number: part for number, part in enumerate(resume.parts) if number not in resume.done}
+    parts = dict(enumerate([*resume.parts, *since]))
+    for number in resume.done:
+        parts.pop(number, None)
     with progress("verify", unit="events") as report:
         async for step in verify(url, signed, parts, first=first):
             found.leaves += step.leaves
@@ -166,7 +180,7 @@ async def _verify(
                 found.archived += step.verified.archived
                 found.differing += len(step.verified.differences)
                 found.differences += step.verified.differences[: _SHOWN - len(found.differences)]
-                if not (step.problems or step.verified.differences):  # what is wrong is to be found again
+                if step.clean:  # what is wrong is to be found again
                     resume.done.add(step.part)
                     resume.save()
             report(found.events, signed.size - first, found.events)

@@ -5,7 +5,7 @@ Bookkeeping, which no event rebuilds, is kept where the row exists and left out 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -106,9 +106,13 @@ async def compared(connection: AsyncConnection[Any], *, after: UUID, until: UUID
     )
 
 
-async def live_rows(connection: AsyncConnection[Any], bounds: dict[str, UUID]) -> dict[UUID, StoredFamily]:
-    """The families of the view above `after` and up to `until`."""
-    cursor = await connection.execute(sql(_PACKAGE, "rows_between"), bounds)
+async def live_rows(
+    connection: AsyncConnection[Any], bounds: dict[str, UUID], ids: Sequence[UUID] | None = None
+) -> dict[UUID, StoredFamily]:
+    """The families of the view above `after` and up to `until`; with `ids` only those of them."""
+    cursor = await connection.execute(
+        sql(_PACKAGE, "rows_between"), {**bounds, "ids": None if ids is None else list(ids)}
+    )
     return {row[0]: family_of_row(row) for row in await cursor.fetchall()}
 
 

@@ -87,12 +87,17 @@ class _Reading:
             self.problems.append(Problem(index=min(since, place), what=what, last=place))
 
 
-async def verify_streams(connection: AsyncConnection[Any], streams: Streams, *, size: int) -> Verified:
+async def verify_streams(
+    connection: AsyncConnection[Any], streams: Streams, *, size: int, with_view: bool = True
+) -> Verified:
     """Recompute every leaf, and fold the events into rows that are compared with the live ones.
 
     In one snapshot, as a batch writes events and view in one transaction. `size` is that of the log. Every
     problem names the leaf that cannot be vouched for: where a link of the chain is broken between two events
-    that are what their hashes say, the earlier one.
+    that are what their hashes say, the earlier one. Without the view nothing is compared with it.
+
+    Raises:
+        psycopg.DataError, ValueError, TypeError, LookupError, AttributeError: a row is no such row at all.
     """
     await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     reading, stream = _Reading(size=size), None
@@ -119,10 +124,7 @@ async def verify_streams(connection: AsyncConnection[Any], streams: Streams, *, 
                 stream = _Stream(row[0], fold=None)
             _missing(reading, stream, *row[1:])
         _finish(reading, stream)
-        live = await live_rows(connection, bounds)
-    if streams.ids is not None:
-        wanted = set(streams.ids)
-        live = {family_id: row for family_id, row in live.items() if family_id in wanted}
+        live = await live_rows(connection, bounds, streams.ids) if with_view else reading.families
     live = {family_id: row for family_id, row in live.items() if family_id not in reading.broken}
     return Verified(
         events=reading.events,
@@ -187,7 +189,7 @@ def _read(reading: _Reading, stream: _Stream, row: Sequence[Any]) -> None:
         return
     (
         stream_id, version, index, sealed_hash, stored_hash, type_name, schema_version, occurred_at, actor,
-        client_id, correlation_id, causation, payload, commitment, previous, salt, data,
+        client_id, correlation_id, causation, payload, commitment, previous, salt, data, passed_by,
     ) = row  # fmt: skip
     reading.events += 1
     leaf = leaf_bytes(
@@ -209,6 +211,8 @@ def _read(reading: _Reading, stream: _Stream, row: Sequence[Any]) -> None:
         reading.found(index, stream, version, "is not what its hash says")
     if index is None:
         reading.unsealed += 1
+        if passed_by:
+            reading.found(None, stream, version, "was passed by when it was to be sealed")
     elif stored_hash != sealed_hash:
         reading.found(index, stream, version, "is not the one that was sealed")
     if version != stream.version + 1:

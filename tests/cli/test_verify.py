@@ -10,9 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from ledger.checkpoint import CheckpointBody
 from ledger.log_key_ring import open_checkpoint
 from ledger.signed_note import Verifier
+from ledger.signing_algorithm import SigningAlgorithm, SigningKey
 from tests.cli.command_line import CommandLine, Running, eventually
+from tests.sealing import log_keys
 
 
 @pytest.fixture
@@ -143,23 +146,90 @@ def test_only_what_is_new_can_be_verified(command_line: CommandLine, running: Ru
     assert "at most 6" in done.err
 
 
-def test_a_run_that_was_cut_off_goes_on_with_what_is_left(
+def test_a_run_that_was_cut_off_goes_on_with_what_is_left_and_what_came_since(
     command_line: CommandLine, running: Running, tmp_path: Path
 ) -> None:
     sessions(running, 2)
     sealed(command_line, 4)
     file = tmp_path / "resume"
-    whole = [["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", None]]
-    note = command_line.answer("checkpoint")
+    bounds = ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"]
+    kept = {"size": 4, "checkpoint": command_line.answer("checkpoint"), "bounds": bounds, "done": [0]}
     sessions(running, 1)
     sealed(command_line, 6)
-    file.write_text(json.dumps({"checkpoint": note, "parts": whole, "done": [0]}))
+    file.write_text(json.dumps(kept))
     told = verified(command_line, "--resume", str(file))
-    assert (told["events"], told["leaves"], told["checkpoints"]) == (0, 6, [4, 6])
+    assert (told["events"], told["leaves"], told["checkpoints"]) == (2, 6, [4, 6])
     assert not file.exists()
     assert verified(command_line, "--resume", str(file))["events"] == 6
     assert not file.exists()
-    file.write_text("{}")
-    done = command_line.run("verify", "--resume", str(file))
-    assert done.status == 2
-    assert "is not a file that verify wrote" in done.err
+    for wrong in ({}, [], kept | {"bounds": bounds[:1]}, kept | {"checkpoint": None, "size": None}):
+        file.write_text(json.dumps(wrong))
+        done = command_line.run("verify", "--resume", str(file))
+        assert done.status == 2
+        assert "is not a file that verify wrote" in done.err
+    for options in (("--resume", str(tmp_path / "none" / "file")), ("--resume", "x", "--from-index", "1")):
+        assert command_line.run("verify", *options).status == 2
+
+
+def test_a_log_that_lost_its_checkpoint_is_not_verified(
+    command_line: CommandLine, running: Running, database_url: str, tmp_path: Path
+) -> None:
+    sessions(running, 2)
+    sealed(command_line, 4)
+    kept = tmp_path / "kept"
+    kept.write_text(command_line.answer("checkpoint"))
+    running.process.terminate()
+    running.process.wait()
+    without = command_line.given(CHECKPOINT_FILE="off")
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute("UPDATE log_state SET note = NULL")
+        assert verified(without, status=1)["first_bad_index"] == 0
+        assert verified(without, "--checkpoint", str(kept), status=1)["first_bad_index"] == 4
+        owner.execute("DELETE FROM log_state")
+        assert verified(without, status=1)["first_bad_index"] == 0
+        for table in ("events", "log", "tiles"):
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
+        for table in ("log", "events", "personal_data", "active_tokens"):
+            owner.execute(f"DELETE FROM {table}".encode())  # noqa: S608 - names from here
+        owner.execute("INSERT INTO log_state DEFAULT VALUES")
+        assert verified(without)["size"] == 0
+        told = verified(without, "--checkpoint", str(kept), status=1)
+    assert told["first_bad_index"] == 0
+    assert "covers 4 events, the log has 0" in told["first"][0]["what"]
+
+
+def test_the_keys_that_the_database_shows_are_not_trusted(
+    command_line: CommandLine, running: Running, database_url: str
+) -> None:
+    sessions(running, 2)
+    sealed(command_line, 4)
+    running.process.terminate()
+    running.process.wait()
+    own = command_line.answer("keys", "list")
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        other = SigningKey.generate(SigningAlgorithm.EDDSA)
+        ((origin, size, root),) = owner.execute(
+            "SELECT origin, next_index, root_hash FROM log_state"
+        ).fetchall()
+        forged = log_keys(other).signer(origin).sign(CheckpointBody(origin, size, root).encode())
+        owner.execute("UPDATE keys SET public_jwk = %s WHERE kind = 'log'", (json.dumps(other.public.jwk()),))
+        owner.execute("UPDATE log_state SET note = %s", (forged,))
+    assert command_line.answer("keys", "list") == own
+    told = verified(command_line.given(CHECKPOINT_FILE="off"), status=1)
+    assert "no signature by" in told["first"][0]["what"]
+
+
+def test_a_log_goes_on_when_its_key_was_revoked(command_line: CommandLine, running: Running) -> None:
+    sessions(running, 2)
+    sealed(command_line, 4)
+    before = command_line.answer("checkpoint")
+    (key,) = [
+        one["kid"]
+        for one in json.loads(command_line.answer("keys", "list", "--json"))
+        if (one["kind"], one["state"]) == ("log", "current")
+    ]
+    command_line.answer("keys", "revoke", key, "--yes")
+    eventually(lambda: command_line.answer("checkpoint") != before)
+    sessions(running, 1)
+    sealed(command_line, 7)  # with the event of the revocation
+    assert verified(command_line)["problems"] == 0

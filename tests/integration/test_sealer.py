@@ -20,10 +20,12 @@ from psycopg import AsyncConnection
 from api.leader_connection import leader_connection
 from ledger import recorder
 from ledger.checkpoint import CheckpointBody
+from ledger.checkpoint_file import CheckpointFile
 from ledger.events import SubjectSuspended
-from ledger.log_key_ring import LogKeyRing
+from ledger.log_key_ring import LogKeyRing, open_checkpoint
 from ledger.merkle_tree import Frontier
 from ledger.sealer import Sealer, SealRefusedError
+from ledger.signing_algorithm import SigningAlgorithm, SigningKey
 from tests.ledger_harness import new_id
 from tests.mortal import Mortal
 from tests.sealing import ORIGIN, log_keys, sealed_all, sealer_of
@@ -422,6 +424,81 @@ async def test_nothing_is_signed_on_top_of_a_stored_log_that_was_changed(
     with pytest.raises(SealRefusedError, match=r"token-ledger verify|is not of this log"):
         await sealed_all(sealer_of(database_url, keys), connection)
     assert len((await read_log(database_url)).rows) <= len(before.rows)
+
+
+async def test_another_key_signs_at_once_what_a_revoked_one_had_signed(
+    database_url: str, connection: AsyncConnection[Any], tmp_path: Path
+) -> None:
+    first, second = (SigningKey.generate(SigningAlgorithm.EDDSA) for _ in range(2))
+    keys = [log_keys(first, second)]
+    sealer = sealer_of(database_url, keys[0], file=tmp_path / "checkpoint")
+    sealer._keys = lambda: keys[0]
+    async with await AsyncConnection.connect(database_url, autocommit=True) as writer:
+        await append_many(writer, 3)
+    await sealed_all(sealer, connection)
+    for again in (sealer, sealer_of(database_url, log_keys(second), file=tmp_path / "checkpoint")):
+        keys[0] = LogKeyRing(current=second, known=(second.public,), revoked=(first.public,))
+        again._keys = lambda: keys[0]
+        await sealed_all(again, connection)
+        note = (tmp_path / "checkpoint").read_text()
+        assert note == (await read_log(database_url)).note
+        assert open_checkpoint(note, log_keys(second).verifiers(ORIGIN)).size == 3
+
+
+async def test_nothing_is_signed_where_the_checkpoint_was_lost(
+    database_url: str, connection: AsyncConnection[Any], keys: LogKeyRing
+) -> None:
+    async with await AsyncConnection.connect(database_url, autocommit=True) as writer:
+        await append_many(writer, 3)
+        await sealed_all(sealer_of(database_url, keys), connection)
+        await writer.execute("UPDATE log_state SET note = NULL")
+        await append_many(writer, 1)
+    with pytest.raises(SealRefusedError, match="lost its signed checkpoint"):
+        await sealed_all(sealer_of(database_url, keys), connection)
+
+
+async def test_nothing_is_anchored_behind_a_sequence_that_was_not_copied(
+    database_url: str, connection: AsyncConnection[Any], keys: LogKeyRing
+) -> None:
+    sealer = sealer_of(database_url, keys)
+    async with await AsyncConnection.connect(database_url, autocommit=True) as writer:
+        await append_many(writer, 3)
+        await writer.execute("SELECT setval('event_position', 1, false)")
+        with pytest.raises(SealRefusedError, match=r"setval\('event_position', 3\)"):
+            await sealed_all(sealer, connection)
+        await writer.execute("SELECT setval('event_position', 3)")
+        await append_many(writer, 3)
+    await sealed_all(sealer, connection)
+    (await read_log(database_url)).check(keys)
+
+
+async def test_a_step_of_a_backlog_that_fails_is_taken_again(
+    database_url: str, connection: AsyncConnection[Any], keys: LogKeyRing
+) -> None:
+    sealer = sealer_of(database_url, keys, events_a_step=4)
+    stream = Stream()
+    async with await AsyncConnection.connect(database_url, autocommit=True) as writer:
+        await append_many(writer, 6)
+        row = stream.next_row()
+        await recorder.append(writer, [row | {"actor": "somebody else"}])
+        await append_many(writer, 6)
+        for _ in range(3):
+            with pytest.raises(SealRefusedError, match="was changed"):
+                await sealed_all(sealer, connection)
+        await meddle(database_url, f"DELETE FROM events WHERE stream_id = '{stream.stream_id}'")
+        await recorder.append(writer, [row])
+    await sealed_all(sealer, connection)
+    (await read_log(database_url)).check(keys)
+
+
+async def test_an_older_checkpoint_does_not_replace_a_newer_one(tmp_path: Path, keys: LogKeyRing) -> None:
+    file = CheckpointFile(tmp_path / "checkpoint")
+    notes = [
+        keys.signer(ORIGIN).sign(CheckpointBody(ORIGIN, size, b"r" * 32).encode()) for size in (9, 10, 10)
+    ]
+    for note in (notes[1], notes[0]):
+        file.write(note)
+        assert file.read() == notes[1]
 
 
 async def test_a_file_that_cannot_be_written_stops_nothing(

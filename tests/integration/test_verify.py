@@ -94,7 +94,9 @@ async def problems_of(
 ) -> tuple[list[Problem], int]:
     """What verify finds, and in how many fields the view differs."""
     async with unhurried_connection(database_url) as connection:
-        signed = await read_signed(connection, {f"file {number}": one for number, one in enumerate(notes)})
+        keys = await key_store.load_log_keys(connection, SECRET)
+        kept = {f"file {number}": one for number, one in enumerate(notes)}
+        signed = await read_signed(connection, keys, kept)
         parts = await parts_of(connection, signed.size, first=first)
     problems, differing = list(signed.problems), 0
     if workers is not None:
