@@ -14,7 +14,7 @@ test: check
 
 # What takes too long for every change: many rounds of the races, of tabs that wake together, and crashes.
 prove: $(ALL_INSTALL)
-	RACE_ROUNDS=100 TAB_BURSTS=1000 SCHEMATHESIS_CASES=20000 OAUTH_CASES=5000 $(BIN)/pytest -s -m "proof or not proof" tests/api/test_schemathesis.py tests/api/test_oauth_generated.py tests/integration/test_races.py tests/integration/test_end_races.py tests/integration/test_end_under_the_lock.py tests/integration/test_erasure_races.py tests/integration/test_session_limit.py tests/integration/test_tabs.py tests/proofs $(ARGS)
+	RACE_ROUNDS=100 TAB_BURSTS=1000 SCHEMATHESIS_CASES=20000 OAUTH_CASES=5000 $(BIN)/pytest -s -m "proof or not proof" tests/api/test_schemathesis.py tests/api/test_oauth_generated.py tests/integration/test_races.py tests/integration/test_end_races.py tests/integration/test_end_under_the_lock.py tests/integration/test_erasure_races.py tests/integration/test_session_limit.py tests/integration/test_tabs.py tests/integration/test_retention.py tests/proofs $(ARGS)
 
 check: $(ALL_INSTALL)
 	$(BIN)/ruff format --check .

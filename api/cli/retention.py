@@ -13,11 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
+from psycopg.errors import InsufficientPrivilege
 
 from api.cli.export import log_verifiers
 from api.cli.output import printable
 from api.cli.progress import progress
-from api.database import Database, tables_owner_connection, unhurried_connection
+from api.database import Database, DatabaseError, tables_owner_connection, unhurried_connection
 from api.settings import Settings, load_settings
 from ledger.canonical import timestamp
 from ledger.export.exporter import Exporter
@@ -96,7 +97,13 @@ async def _run(settings: Settings, archive: Path, *, dry_run: bool) -> Told:
                 archive=Archive(archive),
                 progress=_progress,
             )
-            return await retention.run(settings.retention, dry_run=dry_run)
+            try:
+                return await retention.run(settings.retention, dry_run=dry_run)
+            except InsufficientPrivilege:
+                raise DatabaseError(
+                    f"the login of {database.migration_variable} does not own the tables, so that it cannot "
+                    "remove months: give TOKEN_LEDGER_MIGRATION_DATABASE_URL"
+                ) from None
 
 
 @contextmanager

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.cli.command_line import CommandLine, Running, eventually
+from tests.cli.command_line import CommandLine, Running, eventually, with_password
 from tests.retaining import FEBRUARY, JANUARY, record_month
 
 
@@ -104,3 +107,28 @@ def test_what_cannot_be_done_is_one_line(
     (tmp_path / "leaves-000000000007").mkdir()
     told = command_line.refusal("retention", "run", "--archive", str(tmp_path))
     assert "is not complete and does not follow on the newest export: remove it" in told
+
+
+def test_a_login_that_does_not_own_the_tables_is_told_what_to_give(
+    command_line: CommandLine, database_url: str, old: int, tmp_path: Path
+) -> None:
+    name = f"teller_{uuid4().hex}"
+    role = sql.Identifier(name)
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        roles = "CREATE ROLE {} LOGIN PASSWORD 'swordfish' IN ROLE token_ledger_service, token_ledger_reader"
+        owner.execute(sql.SQL(roles).format(role))
+        parts = conninfo_to_dict(database_url)
+        parts.pop("passfile", None)
+        url = with_password(make_conninfo("", **{**parts, "user": name, "password": "swordfish"}))
+        teller = command_line.given(DATABASE_URL=url, MIGRATION_DATABASE_URL=None)
+        try:
+            done = teller.run("retention", "run", "--archive", str(tmp_path / "archive"))
+            assert (done.status, done.out) == (2, "")
+            assert done.err.endswith("give TOKEN_LEDGER_MIGRATION_DATABASE_URL\n")
+            both = teller.given(MIGRATION_DATABASE_URL=with_password(database_url))
+            assert [one["fate"] for one in run(both, tmp_path / "archive")["months"]] == [
+                "removed",
+                "removed",
+            ]
+        finally:
+            owner.execute(sql.SQL("DROP ROLE {}").format(role))

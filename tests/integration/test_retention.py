@@ -20,6 +20,7 @@ from psycopg import AsyncConnection
 
 from api.database import unhurried_connection
 from ledger import administrative
+from ledger.answers import RefusalCode, Refused
 from ledger.archived_months import MonthOfStreams
 from ledger.event_codec import decode_payload
 from ledger.events import (
@@ -450,6 +451,29 @@ async def test_other_sessions_are_refreshed_while_a_month_waits_to_be_dropped(
         assert set(fates(await run).values()) == {Fate.REMOVED}
         await ledger.refresh(token)
     assert slowest < 0.4
+
+
+async def test_who_presents_a_token_of_the_month_meanwhile_finds_it_unknown(
+    database_url: str, keys: LogKeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first late replay after an end would be an event, for which there is no partition any more."""
+    (token,) = await record_month(database_url, JANUARY, "alf")
+    await seal(database_url, keys)
+    drop = Removal._drop_at_once
+    async with harness(database_url) as ledger:
+        presented: list[asyncio.Task[Any]] = []
+
+        async def first_presented(self: Removal, *rest: Any) -> None:
+            presented.append(asyncio.create_task(ledger.refresh(token)))
+            await asyncio.sleep(0.1)
+            assert not presented[0].done()
+            await drop(self, *rest)
+
+        monkeypatch.setattr(Removal, "_drop_at_once", first_presented)
+        assert fates(await retained(database_url, keys, tmp_path)) == {"2024-01": Fate.REMOVED}
+        answer = (await presented[0]).answer
+    assert isinstance(answer, Refused)
+    assert answer.code is RefusalCode.TOKEN_UNKNOWN
 
 
 async def streams_of(database_url: str, size: int) -> Verified:
