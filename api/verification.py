@@ -70,7 +70,8 @@ async def read_signed(connection: AsyncConnection[Any], keys: LogKeyRing, notes:
     """
     cursor = await connection.execute(sql("ledger", "log_held"))
     row = await cursor.fetchone()
-    next_index, root_hash, origin, note, leaves = row or (0, None, None, None, 0)
+    assert row is not None  # noqa: S101 - an aggregate has a row
+    next_index, root_hash, origin, note, leaves = row
     size = next_index or leaves
     roots: dict[int, bytes] = {}
     problems: list[Problem] = []
@@ -85,7 +86,7 @@ async def read_signed(connection: AsyncConnection[Any], keys: LogKeyRing, notes:
                 what = "the checkpoint of the database is not of its log"
                 problems.append(Problem(index=min(body.size, next_index), what=what))
             roots[body.size] = body.root
-    elif size or row is None:
+    elif size or next_index is None:
         unsigned = "the log has lost its signed checkpoint"
     for where, kept in notes.items():
         named = kept.partition("\n")[0]

@@ -346,6 +346,8 @@ class Sealer:
                 raise SealRefusedError(
                     "the stored log is not the one that was signed; run token-ledger verify"
                 )
+        elif tree.size:
+            raise SealRefusedError("the log has lost its signed checkpoint; run token-ledger verify")
         outside = None if self._file is None else self._read_file(self._file)
         if outside is None:
             return tree

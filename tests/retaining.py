@@ -151,8 +151,9 @@ def reasons(told: Told) -> list[str]:
 
 async def verified(database_url: str) -> tuple[list[Problem], int, int]:
     """What `verify` finds: problems, fields in which the view differs, and leaves of archived months."""
+    keys = await log_keys_of(database_url)
     async with unhurried_connection(database_url) as connection:
-        signed = await read_signed(connection, {})
+        signed = await read_signed(connection, keys, {})
         parts = await parts_of(connection, signed.size)
     problems, differing, archived = list(signed.problems), 0, 0
     async for step in verify(database_url, signed, dict(enumerate(parts))):

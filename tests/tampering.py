@@ -358,7 +358,8 @@ def backdate(world: Tampering) -> int:
     """A right event with a transaction id that no tick will look at again."""
     insert_a_stream(world)
     (stream,) = world.execute(
-        "SELECT stream_id FROM events AS e WHERE NOT EXISTS (SELECT FROM log WHERE log.stream_id = e.stream_id)"
+        "SELECT stream_id FROM events AS e"
+        " WHERE NOT EXISTS (SELECT FROM log WHERE log.stream_id = e.stream_id)"
     )[0]
     world.execute(
         "UPDATE events SET xid = '3', leaf_hash = %s WHERE stream_id = %s", rehashed(world, stream, 1), stream
