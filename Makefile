@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ALL_INSTALL := $(VENV)/.installed
 
-.PHONY: demo test prove check bench lock clean
+.PHONY: demo test prove check bench bench-evidence lock clean
 
 demo: $(ALL_INSTALL)
 	$(BIN)/token-ledger demo $(ARGS)
@@ -12,9 +12,9 @@ demo: $(ALL_INSTALL)
 test: check
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
-# What takes too long for every change: many rounds of the races, of tabs that wake together, and crashes.
+# What takes too long for every change: many rounds of races, tabs that wake together, crashes, a million events.
 prove: $(ALL_INSTALL)
-	RACE_ROUNDS=100 TAB_BURSTS=1000 SCHEMATHESIS_CASES=20000 OAUTH_CASES=5000 $(BIN)/pytest -s -m "proof or not proof" tests/api/test_schemathesis.py tests/api/test_oauth_generated.py tests/integration/test_races.py tests/integration/test_end_races.py tests/integration/test_end_under_the_lock.py tests/integration/test_erasure_races.py tests/integration/test_session_limit.py tests/integration/test_tabs.py tests/integration/test_retention.py tests/proofs $(ARGS)
+	RACE_ROUNDS=100 TAB_BURSTS=1000 SCHEMATHESIS_CASES=20000 OAUTH_CASES=5000 $(BIN)/pytest -s -m "proof or not proof" tests/api/test_schemathesis.py tests/api/test_oauth_generated.py tests/integration/test_races.py tests/integration/test_end_races.py tests/integration/test_end_under_the_lock.py tests/integration/test_erasure_races.py tests/integration/test_session_limit.py tests/integration/test_tabs.py tests/integration/test_retention.py tests/integration/test_verify.py tests/integration/test_audit_plans.py tests/proofs $(ARGS)
 
 check: $(ALL_INSTALL)
 	$(BIN)/ruff format --check .
@@ -24,6 +24,10 @@ check: $(ALL_INSTALL)
 
 bench: $(ALL_INSTALL)
 	$(BIN)/python -m benchmarks.refresh $(ARGS)
+
+# A million events: about five minutes.
+bench-evidence: $(ALL_INSTALL)
+	$(BIN)/python -m benchmarks.evidence $(ARGS)
 
 lock: $(ALL_INSTALL)
 	$(BIN)/pip install --quiet uv

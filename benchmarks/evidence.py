@@ -1,4 +1,4 @@
-"""How fast a long history is sealed, verified and replayed, on one durable PostgreSQL, in one run.
+"""How fast a long history is sealed, verified, replayed and read, on one durable PostgreSQL, in one run.
 
 `python -m benchmarks.evidence` ends with exit status 1 when what is counted is not what was made.
 """
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from rich.console import Console
 
 from api import migrator
 from api.leader_connection import leader_connection
+from benchmarks.audit_pages import catch_up_all, measure_pages
 from benchmarks.database import BUILD, BenchmarkDatabase, durable_postgres
 from benchmarks.history import make_history
 from benchmarks.service import new_secret_key
@@ -42,7 +44,7 @@ _TARGETS = {"sealed": 50_000.0, "verified": 100_000.0, "replayed": 100_000.0}
     help="Where the figures go as JSON.",
 )
 def main(*, events: int, output: Path) -> None:
-    """Measure sealing, verifying and replaying."""
+    """Measure sealing, verifying, replaying and audit queries."""
     console = Console()
     secret_key = new_secret_key()
     with durable_postgres() as database:
@@ -60,11 +62,25 @@ def main(*, events: int, output: Path) -> None:
             told = _command(database, secret_key, *arguments)
             _expect(told["events"], made, name)
             figures[name] = made / told["seconds"]
+
+        def told(name: str, rate: float) -> None:
+            console.print(f"folded into {name}: {rate:,.0f} leaves/s", highlight=False)
+
+        asyncio.run(catch_up_all(database, on_projection=told))
+        pages = asyncio.run(measure_pages(database))
+    for name, milliseconds in pages.first_p95.items():
+        console.print(f"first page by {name}: p95 {milliseconds:.1f} ms (target 50)", highlight=False)
+    console.print(
+        f"page {pages.far_page} takes {pages.far:.2f} ms, page 1 {pages.near:.2f} ms: "
+        f"{pages.far / pages.near:.2f} times (target 1.5)",
+        highlight=False,
+    )
     for name, rate in figures.items():
         met = "met" if rate >= _TARGETS[name] else "missed"
         console.print(f"{name:9} {rate:10,.0f} events/s (target {_TARGETS[name]:,.0f}: {met})")
     console.print(f"load average now {os.getloadavg()[0]:.2f}; figures in {output}", highlight=False)
-    output.write_text(json.dumps({"events": made, "per_second": figures}, indent=2), "utf-8")
+    told_all = {"events": made, "per_second": figures, "pages_ms": asdict(pages)}
+    output.write_text(json.dumps(told_all, indent=2), "utf-8")
 
 
 def _events(database: BenchmarkDatabase) -> int:
