@@ -44,7 +44,9 @@ def database_url(server_url: str, template: str) -> Iterator[str]:
     name = f"token_ledger_test_{uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as maintenance:
         maintenance.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
         )
         yield make_conninfo(server_url, dbname=name)
         maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
