@@ -17,7 +17,11 @@ from benchmarks.service import Connection, running_service
 
 _COUNTED = 20
 _BLOCKS = "SELECT coalesce(sum(shared_blks_hit + shared_blks_read), 0)::bigint FROM pg_stat_statements"
-_LOGGED = re.compile(r"^\S+ \S+ \S+ \[\d+\] LOG:  (?:statement|execute [^:]+): (.*(?:\n\t.*)*)", re.MULTILINE)
+_LOGGED = re.compile(
+    r"^\S+ \S+ \S+ \[(\d+)\] LOG:  (?:statement|execute [^:]+): (.*(?:\n\t.*)*)", re.MULTILINE
+)
+_COMMITTING = "INSERT INTO events"
+"""Is in what a connection asks that commits refreshes; others seal, sweep and fold meanwhile."""
 _OBSERVED = {
     "log_statement": "all",
     "log_parameter_max_length": "0",
@@ -107,7 +111,9 @@ def _asked(database: BenchmarkDatabase, connection: Connection, token: str) -> t
     with database.log.open("rb") as log:
         log.seek(start)
         text = log.read().decode()
-    return Counter(" ".join(statement.split()) for statement in _LOGGED.findall(text)), row[0]
+    asked = [(process, " ".join(statement.split())) for process, statement in _LOGGED.findall(text)]
+    committing = {process for process, statement in asked if _COMMITTING in statement}
+    return Counter(statement for process, statement in asked if process in committing), row[0]
 
 
 def _timed(connection: Connection, token: str, times: list[float]) -> str:

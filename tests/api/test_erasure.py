@@ -61,7 +61,7 @@ def acts(server: Server) -> list[tuple[str, str | None]]:
     return [
         (kind, personal.get("reason"))
         for kind, _, _, personal in administrative(server)
-        if kind != "ClientRegistered"
+        if kind not in ("ClientRegistered", "AuditRead")
     ]
 
 
