@@ -1,4 +1,4 @@
-"""How fast a long history is sealed, verified, replayed and read, on one durable PostgreSQL, in one run.
+"""How fast a long history is sealed, verified, replayed, read and erased from, on one durable PostgreSQL.
 
 `python -m benchmarks.evidence` ends with exit status 1 when what is counted is not what was made.
 """
@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -23,9 +21,12 @@ from rich.console import Console
 from api import migrator
 from api.leader_connection import leader_connection
 from benchmarks.audit_pages import catch_up_all, measure_pages
+from benchmarks.books import OutcomeError
+from benchmarks.command import run_command
 from benchmarks.database import BUILD, BenchmarkDatabase, durable_postgres
+from benchmarks.erasing import erase, live_before, prove_before
 from benchmarks.history import make_history
-from benchmarks.service import new_secret_key
+from benchmarks.service import ServiceError, new_secret_key
 from ledger import key_store
 from ledger.key_sealing import SecretKey
 from ledger.sealer import Sealer
@@ -44,12 +45,21 @@ _TARGETS = {"sealed": 50_000.0, "verified": 100_000.0, "replayed": 100_000.0}
     help="Where the figures go as JSON.",
 )
 def main(*, events: int, output: Path) -> None:
-    """Measure sealing, verifying, replaying and audit queries."""
+    """Measure sealing, verifying, replaying, audit queries and erasing."""
+    try:
+        _measure(events, output)
+    except (OutcomeError, ServiceError) as error:
+        click.echo(f"failed: {error}", err=True)
+        sys.exit(1)
+
+
+def _measure(events: int, output: Path) -> None:
     console = Console()
     secret_key = new_secret_key()
     with durable_postgres() as database:
         with database.connect() as connection:
             migrator.migrate(connection)
+        asyncio.run(live_before(database))
         console.print(f"making {events:,} events …")
         seconds = make_history(database.url, events, on_progress=lambda _: None)
         made = _events(database)
@@ -59,7 +69,7 @@ def main(*, events: int, output: Path) -> None:
         _expect(sealed, made, "sealed")
         figures["sealed"] = sealed / seconds
         for name, arguments in (("verified", ("verify",)), ("replayed", ("replay", "--dry-run"))):
-            told = _command(database, secret_key, *arguments)
+            told = run_command(database, secret_key, *arguments)
             _expect(told["events"], made, name)
             figures[name] = made / told["seconds"]
 
@@ -68,6 +78,13 @@ def main(*, events: int, output: Path) -> None:
 
         asyncio.run(catch_up_all(database, on_projection=told))
         pages = asyncio.run(measure_pages(database))
+        proofs = asyncio.run(prove_before(database))
+        erased = erase(database, secret_key, proofs)
+    console.print(
+        f"a person erased in {erased.seconds:.2f} s: no word of them in any table, in an export or the log; "
+        f"{erased.proofs} proofs from before still hold, and the ledger is verified",
+        highlight=False,
+    )
     for name, milliseconds in pages.first_p95.items():
         console.print(f"first page by {name}: p95 {milliseconds:.1f} ms (target 50)", highlight=False)
     console.print(
@@ -79,7 +96,7 @@ def main(*, events: int, output: Path) -> None:
         met = "met" if rate >= _TARGETS[name] else "missed"
         console.print(f"{name:9} {rate:10,.0f} events/s (target {_TARGETS[name]:,.0f}: {met})")
     console.print(f"load average now {os.getloadavg()[0]:.2f}; figures in {output}", highlight=False)
-    told_all = {"events": made, "per_second": figures, "pages_ms": asdict(pages)}
+    told_all = {"events": made, "per_second": figures, "pages_ms": asdict(pages), "erased": asdict(erased)}
     output.write_text(json.dumps(told_all, indent=2), "utf-8")
 
 
@@ -92,8 +109,7 @@ def _events(database: BenchmarkDatabase) -> int:
 
 def _expect(found: int, made: int, name: str) -> None:
     if found != made:
-        click.echo(f"failed: {found} events were {name}, {made} were made", err=True)
-        sys.exit(1)
+        raise OutcomeError(f"{found} events were {name}, {made} were made")
 
 
 async def _seal(database: BenchmarkDatabase, secret_key: SecretKey) -> tuple[int, float]:
@@ -118,28 +134,6 @@ async def _seal(database: BenchmarkDatabase, secret_key: SecretKey) -> tuple[int
             total, quiet = total + sealed, 0 if sealed else quiet + 1
             ended = time.monotonic() if sealed else ended
         return total, ended - started
-
-
-def _command(database: BenchmarkDatabase, secret_key: str, *arguments: str) -> dict[str, int]:
-    with tempfile.TemporaryDirectory() as home:
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("token-ledger")), *arguments, "--json"],
-            env={
-                **os.environ,
-                "HOME": home,
-                "TOKEN_LEDGER_DATABASE_URL": database.url,
-                "TOKEN_LEDGER_SECRET_KEY": secret_key,
-                "TOKEN_LEDGER_DEVELOPMENT": "on",
-                "TOKEN_LEDGER_CHECKPOINT_FILE": "off",
-            },
-            stdout=subprocess.PIPE,
-            check=False,
-        )
-    if done.returncode != 0:
-        click.echo(f"failed: {' '.join(arguments)}: {done.stdout.decode()}", err=True)
-        sys.exit(1)
-    told: dict[str, int] = json.loads(done.stdout)
-    return told
 
 
 if __name__ == "__main__":

@@ -6,11 +6,13 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from multiprocessing import get_context
 from typing import Any
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -49,6 +51,17 @@ def make_history(url: str, events: int, *, on_progress: Callable[[int], None]) -
     return time.monotonic() - started
 
 
+async def live_one_life(url: str, subject: str, personal: PersonalData, *, refreshes: int) -> None:
+    """One session of a subject, refreshed so many times."""
+    async with _committing(url, [timedelta(0)]) as commit:
+        given = Request(correlation_id=_new_id(), personal_data=personal)
+        issued = await commit.submit(Submission(command=_issue(subject), request=given))
+        token = _token(issued)
+        for _ in range(refreshes):
+            command = Refresh(presented=_presented(token), by_cookie=False, nonce=os.urandom(32))
+            token = _token(await commit.submit(Submission(command=command, request=given)))
+
+
 def _part(url: str, events: int, seed: int) -> int:
     return asyncio.run(_make(url, events, seed))
 
@@ -56,6 +69,16 @@ def _part(url: str, events: int, seed: int) -> int:
 async def _make(url: str, events: int, seed: int) -> int:
     chance = random.Random(seed)  # noqa: S311 - the same history each time
     offset = [timedelta(0)]
+    made = 0
+    async with _committing(url, offset) as commit:
+        while made < events:
+            made += await _sessions(commit, chance, offset, min(_AT_ONCE, max(1, events - made)))
+    return made
+
+
+@asynccontextmanager
+async def _committing(url: str, offset: list[timedelta]) -> AsyncIterator[GroupCommit]:
+    """A group commit whose clock is ahead by the offset of the moment."""
     async with AsyncConnectionPool(
         url, min_size=2, max_size=4, kwargs={"autocommit": True}, configure=_configure, open=False
     ) as pool:
@@ -67,11 +90,23 @@ async def _make(url: str, events: int, seed: int) -> int:
             clock=lambda now: now + offset[0],
             random=os.urandom,
         )
-        made = 0
-        while made < events:
-            made += await _sessions(commit, chance, offset, min(_AT_ONCE, max(1, events - made)))
+        yield commit
         await commit.close()
-    return made
+
+
+def _new_id() -> UUID:
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def _issue(subject: str) -> Issue:
+    return Issue(
+        family_id=_new_id(),
+        subject=subject,
+        client_id="web",
+        transport=Transport.BODY,
+        scope=(),
+        secret=os.urandom(32),
+    )
 
 
 async def _configure(connection: AsyncConnection[Any]) -> None:
@@ -80,23 +115,8 @@ async def _configure(connection: AsyncConnection[Any]) -> None:
 
 async def _sessions(commit: GroupCommit, chance: random.Random, offset: list[timedelta], count: int) -> int:
     """Open some sessions and live them; gives how many events that were."""
-    now = time.time_ns() // 1_000_000
     opened = await asyncio.gather(
-        *(
-            _submit(
-                commit,
-                chance,
-                Issue(
-                    family_id=uuid7(now, os.urandom(10)),
-                    subject=f"user-{chance.randrange(20_000)}",
-                    client_id="web",
-                    transport=Transport.BODY,
-                    scope=(),
-                    secret=os.urandom(32),
-                ),
-            )
-            for _ in range(count)
-        )
+        *(_submit(commit, chance, _issue(f"user-{chance.randrange(20_000)}")) for _ in range(count))
     )
     events = count
     tokens: list[RefreshToken] = [_token(one) for one in opened]
@@ -135,7 +155,7 @@ async def _refresh(commit: GroupCommit, chance: random.Random, token: RefreshTok
 async def _submit(commit: GroupCommit, chance: random.Random, command: Command) -> Committed:
     address = f"10.{chance.randrange(8)}.{chance.randrange(256)}.{chance.randrange(256)}"
     request = Request(
-        correlation_id=uuid7(time.time_ns() // 1_000_000, os.urandom(10)),
+        correlation_id=_new_id(),
         personal_data=PersonalData(address=address, user_agent=_AGENT, device_label="laptop"),
     )
     return await commit.submit(Submission(command=command, request=request))

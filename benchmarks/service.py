@@ -48,6 +48,8 @@ class Service:
     process: int
     port: int
     workers: int
+    log: Path
+    """What it writes; gone when it has ended."""
 
     def cpu_seconds(self) -> float:
         """CPU time of the parent and all workers so far."""
@@ -91,7 +93,7 @@ class Connection:
     def __init__(self, port: int) -> None:
         self._http = http.client.HTTPConnection(HOST, port, timeout=_UP_WITHIN_SECONDS)
 
-    def ask(self, query: str, variables: dict[str, str]) -> Any:
+    def ask(self, query: str, variables: dict[str, str], access_token: str | None = None) -> Any:
         """The data of an operation.
 
         Raises:
@@ -105,6 +107,7 @@ class Connection:
                 "Content-Type": "application/json",
                 "Accept": "application/graphql-response+json",
                 "User-Agent": USER_AGENT,
+                **({} if access_token is None else {"Authorization": f"Bearer {access_token}"}),
             },
         )
         response = self._http.getresponse()
@@ -158,7 +161,8 @@ def running_service(database_url: str, secret_key: str, *, workers: int) -> Iter
             )
         try:
             port = _port(process, log)
-            service = Service(load_settings(environ, host=HOST, port=port), process.pid, port, workers)
+            settings = load_settings(environ, host=HOST, port=port)
+            service = Service(settings, process.pid, port, workers, log)
             _wait_for_workers(service, log)
             yield service
         finally:
