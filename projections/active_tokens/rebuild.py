@@ -66,6 +66,7 @@ async def rebuild(
         async with connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await connection.execute(sql("ledger", "keep_months"))
+            await connection.execute("SET LOCAL enable_nestloop = off")  # where statistics are young
             cursor = await connection.execute(
                 sql(_PACKAGE, "next_families"),
                 {"after": after, "families": _FAMILIES_A_STEP, "events": _EVENTS_A_STEP},
