@@ -159,8 +159,15 @@ async def verify(
     if signed.unsigned is not None:
         vague.append(Problem(index=max(good, default=0), what=signed.unsigned, last=signed.size))
     located.sort()
-    unexplained = [one for one in vague if not _any_between(located, one.index, one.last or 0)]
+    beyond_roots = [_beyond(one, good) for one in vague]
+    unexplained = [one for one in beyond_roots if not _any_between(located, one.index, one.last or 0)]
     yield Progress(problems=tuple(unexplained))
+
+
+def _beyond(problem: Problem, good: Sequence[int]) -> Problem:
+    """Not of a leaf that a root vouches for which came out."""
+    vouched = max((size for size in good if size <= (problem.last or 0)), default=0)
+    return replace(problem, index=max(problem.index, vouched))
 
 
 def _any_between(located: Sequence[int], first: int, last: int) -> bool:

@@ -29,7 +29,7 @@ from ledger.tree_verification import Problem
 from projections.active_tokens.verification import Streams
 from tests.ledger_harness import Harness, harness
 from tests.sealing import sealed_all, sealer_of
-from tests.tampering import ACTS, Act, Tampering
+from tests.tampering import ACTS, Act, Tampering, delete_with_its_place_and_close_the_gap
 
 TAMPERINGS = int(os.environ.get("TAMPERINGS", "1000"))
 SECRET = SecretKey(values=(b"s" * 32,))
@@ -189,6 +189,11 @@ async def tampered(made: Made, act: Act, seed: str) -> None:
 @pytest.mark.parametrize("act", dict.fromkeys(ACTS), ids=lambda act: act.__name__)
 async def test_each_act_is_found_with_the_right_first_leaf(unguarded: Made, act: Act) -> None:
     await tampered(unguarded, act, f"{act.__name__} {random.randrange(2**32)}")  # noqa: S311
+
+
+async def test_what_is_missing_is_not_looked_for_where_a_root_vouches_for_all(unguarded: Made) -> None:
+    """The first event of a stream, with its place: it could be anywhere but for the roots."""
+    await tampered(unguarded, delete_with_its_place_and_close_the_gap, "3814646853 302")
 
 
 @pytest.mark.proof
