@@ -13,12 +13,10 @@ SELECT
       ORDER BY e.xid
       LIMIT 1
     )
-    ELSE ( -- the log has yet to begin, or to begin anew
-      SELECT e.recorded_at
-      FROM events AS e
+    ELSE ( -- the log has yet to begin, or to begin anew: a bounded look, as anybody may ask
+      SELECT min(e.recorded_at)
+      FROM (SELECT stream_id, version, recorded_at FROM events ORDER BY stream_id DESC LIMIT 1000) AS e
       WHERE NOT EXISTS (SELECT FROM log AS l WHERE l.stream_id = e.stream_id AND l.version = e.version)
-      ORDER BY e.stream_id
-      LIMIT 1
     )
   END)::float8
 FROM log_state AS s

@@ -25,6 +25,7 @@ from ledger.events import SubjectSuspended
 from ledger.log_key_ring import LogKeyRing, open_checkpoint
 from ledger.merkle_tree import Frontier
 from ledger.sealer import Sealer, SealRefusedError
+from ledger.sealer_lag import read_lag
 from ledger.signing_algorithm import SigningAlgorithm, SigningKey
 from tests.ledger_harness import new_id
 from tests.mortal import Mortal
@@ -489,6 +490,18 @@ async def test_a_step_of_a_backlog_that_fails_is_taken_again(
         await recorder.append(writer, [row])
     await sealed_all(sealer, connection)
     (await read_log(database_url)).check(keys)
+
+
+async def test_what_waits_is_told_before_the_log_has_begun_and_not_once_it_is_sealed(
+    database_url: str, connection: AsyncConnection[Any], sealer: Sealer
+) -> None:
+    assert (await read_lag(connection)).unsealed_seconds == 0
+    async with await AsyncConnection.connect(database_url, autocommit=True) as writer:
+        await append_many(writer, 3)
+    assert (await read_lag(connection)).unsealed_seconds > 0
+    await sealed_all(sealer, connection)
+    lag = await read_lag(connection)
+    assert (lag.size, lag.unsealed_seconds) == (3, 0)
 
 
 async def test_an_older_checkpoint_does_not_replace_a_newer_one(tmp_path: Path, keys: LogKeyRing) -> None:
