@@ -21,7 +21,7 @@ from ledger.checkpoint import CheckpointBody, CheckpointError
 from ledger.log_key_ring import LogKeyRing
 from ledger.signed_note import NoteError
 from ledger.sql_files import sql
-from ledger.tree_verification import Problem, beyond, verify_tree
+from ledger.tree_verification import Problem, Vouched, beyond, verify_tree
 from projections.active_tokens.rebuild import Difference
 from projections.active_tokens.verification import Streams, Verified, verify_streams
 
@@ -41,8 +41,7 @@ class Signed:
     """Of the log when verifying began."""
     note: str
     """The checkpoint of the database; empty: there is none."""
-    roots: Mapping[int, bytes]
-    """Signed, by their sizes."""
+    vouched: Vouched
     problems: tuple[Problem, ...]
     unsigned: str | None
     """Why the database's own checkpoint vouches for nothing; None: it does."""
@@ -53,6 +52,8 @@ class Progress:
     """Since the last one."""
 
     leaves: int = 0
+    unrecorded: int = 0
+    """Of the leaves, those whose recording nothing vouches for."""
     part: int | None = None
     """Of the streams, that was verified."""
     verified: Verified | None = None
@@ -74,6 +75,7 @@ async def read_signed(connection: AsyncConnection[Any], keys: LogKeyRing, notes:
     next_index, root_hash, origin, note, leaves = row
     size = next_index or leaves
     roots: dict[int, bytes] = {}
+    recordings: dict[int, bytes] = {}
     problems: list[Problem] = []
     unsigned = None
     if note is not None and origin is not None:
@@ -85,7 +87,7 @@ async def read_signed(connection: AsyncConnection[Any], keys: LogKeyRing, notes:
             if (body.size, body.root) != (next_index, root_hash):
                 what = "the checkpoint of the database is not of its log"
                 problems.append(Problem(index=min(body.size, next_index), what=what))
-            roots[body.size] = body.root
+            _keep(roots, recordings, body)
     elif size or next_index is None:
         unsigned = "the log has lost its signed checkpoint"
     for where, kept in notes.items():
@@ -98,20 +100,21 @@ async def read_signed(connection: AsyncConnection[Any], keys: LogKeyRing, notes:
         if origin is not None and body.origin != origin:
             what = f"the checkpoint of {where} is of the log {body.origin}, not of {origin}"
             problems.append(Problem(index=0, what=what))
-        else:
-            problems += _kept(roots, body, where, size=size)
-    return Signed(size=size, note=note or "", roots=roots, problems=tuple(problems), unsigned=unsigned)
+        elif body.size > size:
+            what = f"the checkpoint of {where} covers {body.size} events, the log has {size}"
+            problems.append(Problem(index=size, what=what))
+        elif not _keep(roots, recordings, body):
+            what = f"the checkpoint of {where} and another one differ on {body.size} events"
+            problems.append(Problem(index=0, what=what))
+    vouched = Vouched(roots=roots, recordings=recordings)
+    return Signed(size=size, note=note or "", vouched=vouched, problems=tuple(problems), unsigned=unsigned)
 
 
-def _kept(roots: dict[int, bytes], body: CheckpointBody, where: str, *, size: int) -> list[Problem]:
-    """Add what a kept checkpoint vouches for."""
-    if body.size > size:
-        what = f"the checkpoint of {where} covers {body.size} events, the log has {size}"
-        return [Problem(index=size, what=what)]
-    if roots.setdefault(body.size, body.root) != body.root:
-        what = f"the checkpoint of {where} and the one of the database differ on {body.size} events"
-        return [Problem(index=0, what=what)]
-    return []
+def _keep(roots: dict[int, bytes], recordings: dict[int, bytes], body: CheckpointBody) -> bool:
+    """Add what a checkpoint vouches for; False where another one says otherwise."""
+    chain = body.recordings
+    agrees = roots.setdefault(body.size, body.root) == body.root
+    return agrees and (chain is None or recordings.setdefault(body.size, chain) == chain)
 
 
 async def parts_of(connection: AsyncConnection[Any], size: int, *, first: int = 0) -> list[Streams]:
@@ -150,8 +153,8 @@ async def verify(
         located += [one.index for one in step.problems if one.last is None]
         vague += [one for one in step.problems if one.last is not None]
         yield replace(step, problems=tuple(one for one in step.problems if one.last is None))
-    good = [size for size in sorted(signed.roots) if roots.get(size)]
-    for size in signed.roots:
+    good = [size for size in sorted(signed.vouched.roots) if roots.get(size)]
+    for size in signed.vouched.roots:
         if not roots.get(size):
             what = f"the root of the first {size} leaves is not the one that was signed"
             lower = max((one for one in good if one < size), default=0)
@@ -166,6 +169,8 @@ async def verify(
 
 def _beyond(problem: Problem, good: Sequence[int]) -> Problem:
     """Not of a leaf that a root vouches for which came out."""
+    if not problem.of_leaves:
+        return problem
     vouched = max((size for size in good if size <= (problem.last or 0)), default=0)
     return replace(problem, index=max(problem.index, vouched))
 
@@ -192,18 +197,19 @@ def _in_loop(work: Callable[..., Coroutine[Any, Any, Progress]], *arguments: Any
 
 
 async def _verify_log(url: str, signed: Signed, first: int) -> Progress:
-    leaves, problems, roots = 0, list[Problem](), list[tuple[int, bool]]()
+    leaves, unrecorded, problems, roots = 0, 0, list[Problem](), list[tuple[int, bool]]()
     async with unhurried_connection(url) as connection:
         if signed.size:
-            async for step in verify_tree(connection, signed.roots, size=signed.size, first=first):
+            async for step in verify_tree(connection, signed.vouched, size=signed.size, first=first):
                 leaves += step.leaves
+                unrecorded += step.unrecorded
                 problems += step.problems
                 roots += step.roots
         more = await beyond(connection)
         problems += await _verify_archived(connection, signed.size)
     if more is not None:
         problems.append(more)
-    return Progress(leaves=leaves, problems=tuple(problems), roots=tuple(roots))
+    return Progress(leaves=leaves, unrecorded=unrecorded, problems=tuple(problems), roots=tuple(roots))
 
 
 async def _verify_archived(connection: AsyncConnection[Any], size: int) -> list[Problem]:

@@ -37,20 +37,27 @@ class LogTree:
 
     def append(self, leaf_hash: bytes) -> list[FullTile]:
         """Add a leaf; gives the tiles that it fills, lowest first: mostly none."""
+        return self._add(leaf_hash, 1)
+
+    def append_tile(self, hashes: bytes) -> list[FullTile]:
+        """Add the leaves of a full tile where one ends; gives the tiles that it fills, lowest first."""
+        return self._add(hashes, TILE_WIDTH)
+
+    def _add(self, hashes: bytes, count: int) -> list[FullTile]:
         filled: list[FullTile] = []
-        level, one = 0, leaf_hash
+        level, one = 0, hashes
         while True:
             if level == len(self._partial):
                 self._partial.append(bytearray())
                 self._sizes.append(0)
             partial = self._partial[level]
             partial += one
-            self._sizes[level] += 1
+            self._sizes[level] += count
             if len(partial) < TILE_WIDTH * HASH_LENGTH:
                 return filled
-            hashes = bytes(partial)
-            one = tile_root(hashes)
+            full = bytes(partial)
+            one = tile_root(full)
             index = self._sizes[level] // TILE_WIDTH - 1
-            filled.append(FullTile(tile=Tile(level, index), hashes=hashes, root=one))
+            filled.append(FullTile(tile=Tile(level, index), hashes=full, root=one))
             partial.clear()
-            level += 1
+            level, count = level + 1, 1

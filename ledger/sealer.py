@@ -30,6 +30,7 @@ from ledger.leadership import Connect, lead, wait
 from ledger.leaf import leaf_bytes, leaf_hash
 from ledger.log_key_ring import LogKeyRing
 from ledger.log_tree import FullTile, LogTree
+from ledger.recordings import RecordingChain, read_recordings
 from ledger.signed_note import NoteError
 from ledger.sql_files import sql
 from ledger.tree_reader import read_root, read_tree
@@ -87,13 +88,25 @@ class _State:
 
 _Row = tuple[Any, ...]
 """Position, stream, version, type, and so on: as the statements that find events give them."""
-_POSITION, _STREAM_ID, _VERSION, _OCCURRED_AT, _LEAF_HASH = 0, 1, 2, 5, 13
+_POSITION, _STREAM_ID, _VERSION, _OCCURRED_AT, _LEAF_HASH, _RECORDING_HASH = 0, 1, 2, 5, 13, 14
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """All that is needed to append to the log."""
+
+    tree: LogTree
+    recordings: RecordingChain
+
+    @property
+    def size(self) -> int:
+        return self.tree.size
 
 
 def _is_intact(row: _Row) -> bool:
     (
         _, stream_id, version, type_name, schema_version, occurred_at, actor, client_id, correlation_id,
-        causation, payload, personal_data, previous, stored_hash,
+        causation, payload, personal_data, previous, stored_hash, _,
     ) = row  # fmt: skip
     leaf = leaf_bytes(
         stream_id=stream_id,
@@ -138,7 +151,7 @@ class Sealer:
         self._now = now
         self._who = who
         self._pace = pace or Pace()
-        self._tree: LogTree | None = None
+        self._edge: _Edge | None = None
         self._has_backlog = False
         """Whether the connection holds a cursor over what is left of a long tick."""
         self._signed_by: str | None = None
@@ -156,37 +169,37 @@ class Sealer:
             SealRefusedError: a stored event is not what was hashed, or the log is not the one signed before.
             psycopg.Error: the connection is gone, another sealer was faster, or a statement failed.
         """
-        tree, self._tree = self._tree, None
+        edge, self._edge = self._edge, None
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)  # of what follows; no round trip
         try:
-            return await self._step(connection, tree)
+            return await self._step(connection, edge)
         except Exception:
             if not connection.closed:
                 await self._forget_backlog(connection)
             raise
 
-    async def _step(self, connection: AsyncConnection[Any], tree: LogTree | None) -> int:
+    async def _step(self, connection: AsyncConnection[Any], edge: _Edge | None) -> int:
         async with connection.transaction():
             state = await _read_state(connection)
             if state.must_anchor:
                 await _anchor(connection)
                 return 0
-            if tree is None or tree.size != state.next_index:
+            if edge is None or edge.size != state.next_index:
                 await self._forget_backlog(connection)
-                tree = await self._read_tree(connection, state)
+                edge = await self._read_edge(connection, state)
             rows = await self._unsealed(connection, state)
             note = None
             if rows:
-                note = await self._append(connection, state, tree, rows)
+                note = await self._append(connection, state, edge, rows)
             elif not state.anchored:
                 await connection.execute(sql("ledger", "log_anchored"))
-            elif tree.size and self._signed_by != self._keys().current.kid:  # another key signs since
+            elif edge.size and self._signed_by != self._keys().current.kid:  # another key signs since
                 note = await self._save(
-                    connection, state, tree, rows, latest=state.latest, lateness=state.lateness
+                    connection, state, edge, rows, latest=state.latest, lateness=state.lateness
                 )
             elif state.is_pending:
                 await connection.execute(sql("ledger", "log_seen"), {"snapshot": state.bound})
-        self._tree = tree
+        self._edge = edge
         if note is not None:
             await self._keep_outside(note)
         return len(rows)
@@ -196,7 +209,7 @@ class Sealer:
         await connection.execute(_SETTINGS)
         if self._told is None:
             _log.info("this process seals", leader=self._who)
-        self._tree, self._has_backlog = None, False  # what there was went with the connection
+        self._edge, self._has_backlog = None, False  # what there was went with the connection
         while True:
             try:
                 sealed = await self.seal(connection)
@@ -237,11 +250,13 @@ class Sealer:
             await connection.execute("CLOSE ALL")
 
     async def _append(
-        self, connection: AsyncConnection[Any], state: _State, tree: LogTree, rows: Sequence[_Row]
+        self, connection: AsyncConnection[Any], state: _State, edge: _Edge, rows: Sequence[_Row]
     ) -> str:
         """Append to tree and log, sign; gives the note."""
+        tree, recordings = edge.tree, edge.recordings
         latest, lateness = state.latest, state.lateness
         filled: list[FullTile] = []
+        chained: list[bytes | None] = []
         times: list[tuple[int, datetime]] = []
         for number, row in enumerate(rows, start=1):
             occurred_at: datetime = row[_OCCURRED_AT]
@@ -252,13 +267,15 @@ class Sealer:
                 )
             latest = max(latest or occurred_at, occurred_at)
             lateness = max(lateness, latest - occurred_at)
+            recordings.append(row[_RECORDING_HASH])
             if full := tree.append(row[_LEAF_HASH]):
                 filled += full
+                chained += [recordings.closed, *[None] * (len(full) - 1)]
                 times.append((tree.size, latest))
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         # First the one row of the state: a second sealer waits there, and then fails to serialise.
-        note = await self._save(connection, state, tree, rows, latest=latest, lateness=lateness)
+        note = await self._save(connection, state, edge, rows, latest=latest, lateness=lateness)
         await connection.execute(
             sql("ledger", "log_append"),
             {
@@ -266,16 +283,18 @@ class Sealer:
                 "stream_id": uuids([row[_STREAM_ID] for row in rows]),
                 "version": integers([row[_VERSION] for row in rows]),
                 "leaf_hash": byte_strings([row[_LEAF_HASH] for row in rows]),
+                "recording_hash": byte_strings([row[_RECORDING_HASH] for row in rows]),
             },
         )
         if filled:
-            await self._store_tiles(connection, filled, times)
+            await self._store_tiles(connection, filled, chained, times)
         return note
 
     async def _store_tiles(
         self,
         connection: AsyncConnection[Any],
         filled: Sequence[FullTile],
+        chained: Sequence[bytes | None],
         times: Sequence[tuple[int, datetime]],
     ) -> None:
         await connection.execute(
@@ -285,6 +304,7 @@ class Sealer:
                 "tile_index": bigints([one.tile.index for one in filled]),
                 "hashes": byte_strings([one.hashes for one in filled]),
                 "root": byte_strings([one.root for one in filled]),
+                "recordings": byte_strings(chained),
             },
         )
         await connection.execute(
@@ -299,28 +319,28 @@ class Sealer:
         self,
         connection: AsyncConnection[Any],
         state: _State,
-        tree: LogTree,
+        edge: _Edge,
         rows: Sequence[_Row],
         *,
         latest: datetime | None,
         lateness: timedelta,
     ) -> str:
         origin = state.origin or self._origin
-        root, ring = tree.root(), self._keys()
+        root, ring = edge.tree.root(), self._keys()
         try:
             signer = ring.signer(origin)
         except NoteError as error:
             raise SealRefusedError(
                 f"the log cannot be named {origin!r} after TOKEN_LEDGER_ISSUER: {error}"
             ) from None
-        note = signer.sign(CheckpointBody(origin, tree.size, root).encode())
+        note = signer.sign(CheckpointBody(origin, edge.size, root, edge.recordings.value()).encode())
         self._signed_by = ring.current.kid
         finished = state.anchored and len(rows) < self._pace.events_a_step
         pending = state.anchored and not finished
         await connection.execute(
             sql("ledger", "log_state_save"),
             {
-                "next_index": tree.size,
+                "next_index": edge.size,
                 "snapshot": state.bound if finished else state.snapshot,
                 "pending": state.bound if pending else None,
                 "pending_position": rows[-1][_POSITION] if pending else None,
@@ -334,15 +354,17 @@ class Sealer:
         )
         return note
 
-    async def _read_tree(self, connection: AsyncConnection[Any], state: _State) -> LogTree:
-        """The stored tree, unless it is not the one that was signed, here or outside the database."""
+    async def _read_edge(self, connection: AsyncConnection[Any], state: _State) -> _Edge:
+        """The stored edge, unless it is not the one that was signed, here or outside the database."""
         try:
             tree = await read_tree(connection, state.next_index)
         except ValueError as error:
             raise SealRefusedError(f"the stored log is damaged: {error}; run token-ledger verify") from None
+        edge = _Edge(tree, await read_recordings(connection, tree.size))
         if state.note is not None:
             body = self._open(state.note, state.origin or self._origin, "of the database")
-            if body.size != tree.size or body.root != tree.root():
+            recorded = body.recordings in (None, edge.recordings.value())
+            if (body.size, body.root) != (tree.size, tree.root()) or not recorded:
                 raise SealRefusedError(
                     "the stored log is not the one that was signed; run token-ledger verify"
                 )
@@ -350,7 +372,7 @@ class Sealer:
             raise SealRefusedError("the log has lost its signed checkpoint; run token-ledger verify")
         outside = None if self._file is None else self._read_file(self._file)
         if outside is None:
-            return tree
+            return edge
         body = self._open(outside, state.origin or self._origin, "kept outside")
         if body.size > tree.size:
             raise SealRefusedError(
@@ -363,7 +385,7 @@ class Sealer:
                 "the log is not the one of the checkpoint kept outside: its history was changed; run "
                 "token-ledger verify with that checkpoint"
             )
-        return tree
+        return edge
 
     def _open(self, note: str, origin: str, which: str) -> CheckpointBody:
         try:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import AsyncConnection
 
-from ledger.log_tree import FullTile
+from ledger.log_tree import FullTile, LogTree
 from ledger.merkle_tree import HASH_LENGTH
+from ledger.recordings import RecordingChain, read_recordings
 from ledger.sql_files import sql
 from ledger.tiles import TILE_WIDTH, Tile
 from ledger.tree_reader import read_root, read_tiles, read_tree
 
 _TILES_A_STEP = 64
+_NO_LEAF = "the log has no such leaf, or no hash of it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -27,6 +30,8 @@ class Problem:
     last: int | None = None
     """Where the place itself is not told: the last leaf that can be the reason. A problem of a leaf between
     them explains this one."""
+    of_leaves: bool = True
+    """Whether a root that came out vouches for what is before it; none does for recordings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,44 +42,152 @@ class TreeStep:
     problems: tuple[Problem, ...]
     roots: tuple[tuple[int, bool], ...] = ()
     """Sizes with a signed root, and whether it came out."""
+    unrecorded: int = 0
+    """Leaves that an older version sealed without a hash of their recording."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """What checkpoints say of the log, by their sizes."""
+
+    roots: Mapping[int, bytes] = field(default_factory=dict)
+    recordings: Mapping[int, bytes] = field(default_factory=dict)
+    """The chain of recordings; an older version signed without."""
 
 
 async def verify_tree(
-    connection: AsyncConnection[Any], roots: Mapping[int, bytes], *, size: int, first: int = 0
+    connection: AsyncConnection[Any], vouched: Vouched, *, size: int, first: int = 0
 ) -> AsyncIterator[TreeStep]:
-    """Recompute the tree leaf by leaf up to a size, and hold it to signed roots by their sizes.
+    """Recompute the tree and the chain of recordings up to a size, and hold them to what was signed.
 
     With `first` what is before it is taken from the stored tiles, which the roots vouch for in the end. A
     root that does not come out says nothing of where; tiles, and the events themselves, do.
     """
     try:
         tree = await read_tree(connection, first)
+        roots = vouched.roots
         before = [(one, await read_root(connection, one) == roots[one]) for one in roots if one <= first]
     except ValueError:
         yield TreeStep(leaves=0, problems=(Problem(index=0, what=f"tiles below leaf {first} are missing"),))
         return
+    growing = _Growing(vouched, tree, await read_recordings(connection, first))
     yield TreeStep(leaves=0, problems=(), roots=tuple(before))
-    for start in range(first, size, _TILES_A_STEP * TILE_WIDTH):
-        end = min(size, start + _TILES_A_STEP * TILE_WIDTH)
-        cursor = await connection.execute(
-            sql("ledger", "log_between"), {"first": start, "until": end}, binary=True
-        )
-        seen: list[tuple[int, bool]] = []
-        filled: list[FullTile] = []
-        expected = start
-        for leaf_index, leaf_hash in await cursor.fetchall():
-            if leaf_index != expected or leaf_hash is None or len(leaf_hash) != HASH_LENGTH:
+    step = _TILES_A_STEP * TILE_WIDTH
+    while growing.size < size:
+        start, until = growing.size, min(size, (growing.size // step + 1) * step)
+        found = _Found()
+        for tile in await _read(connection, "log_tiles_between", start, until):
+            end = min(until, (growing.size // TILE_WIDTH + 1) * TILE_WIDTH)
+            if growing.takes_whole(tile, end):
+                growing.add_tile(found, hashes=tile[4], recording_hashes=tile[5], stored=tile[6])
+            else:
+                rows = await _read(connection, "log_between", growing.size, end)
+                growing.add_leaves(found, rows, stored=tile[6])
+            if growing.size < end:
                 break
-            filled += tree.append(leaf_hash)
-            expected += 1
-            if expected in roots:
-                seen.append((expected, tree.root() == roots[expected]))
-        problems = await _differing(connection, filled)
-        if expected < end:
-            problems.append(Problem(index=expected, what="the log has no such leaf, or no hash of it"))
-        yield TreeStep(leaves=expected - start, problems=tuple(problems), roots=tuple(seen))
-        if expected < end:
+        if growing.size == size:
+            growing.end(found)
+        problems = [*found.problems, *await _differing(connection, found.filled)]
+        if growing.size < until:
+            problems.append(Problem(index=growing.size, what=_NO_LEAF))
+        yield TreeStep(
+            leaves=growing.size - start,
+            problems=tuple(problems),
+            roots=tuple(found.roots),
+            unrecorded=found.unrecorded,
+        )
+        if growing.size < until:
             return
+
+
+async def _read(connection: AsyncConnection[Any], statement: str, first: int, until: int) -> list[Any]:
+    cursor = await connection.execute(sql("ledger", statement), {"first": first, "until": until}, binary=True)
+    return await cursor.fetchall()
+
+
+@dataclass(slots=True)
+class _Found:
+    """In one step."""
+
+    problems: list[Problem] = field(default_factory=list)
+    roots: list[tuple[int, bool]] = field(default_factory=list)
+    filled: list[FullTile] = field(default_factory=list)
+    unrecorded: int = 0
+
+
+class _Growing:
+    """The tree and the chain while leaves are added to them."""
+
+    def __init__(self, vouched: Vouched, tree: LogTree, recordings: RecordingChain) -> None:
+        self._vouched = vouched
+        self._tree = tree
+        self._recordings = recordings
+        self._signed = sorted({*vouched.roots, *vouched.recordings})
+        self._recorded_until = 0
+        """The largest size at which the chain came out as it was signed."""
+        self._other: list[int] = []
+        """First leaves of tiles since then that have another value of the chain stored."""
+
+    @property
+    def size(self) -> int:
+        return self._tree.size
+
+    def takes_whole(self, tile: Sequence[Any], end: int) -> bool:
+        """Whether it is full, as it must be, and nothing was signed within it."""
+        _, first, last, hashes, *_ = tile
+        full = (first, last, hashes) == (self.size, end - 1, TILE_WIDTH) and self.size % TILE_WIDTH == 0
+        within = bisect_right(self._signed, self.size), bisect_left(self._signed, end)
+        return full and len(tile[4]) == TILE_WIDTH * HASH_LENGTH and within[0] == within[1]
+
+    def add_tile(
+        self, found: _Found, *, hashes: bytes, recording_hashes: bytes, stored: bytes | None
+    ) -> None:
+        """`stored`: the chain where the tile ends; an older version stored none."""
+        self._recordings.append_tile(recording_hashes)
+        found.unrecorded += TILE_WIDTH - len(recording_hashes) // HASH_LENGTH
+        found.filled += self._tree.append_tile(hashes)
+        self._compare(stored)
+        self._hold(found)
+
+    def add_leaves(self, found: _Found, rows: Sequence[Any], *, stored: bytes | None) -> None:
+        """Up to the first that is missing."""
+        for leaf_index, leaf_hash, recording_hash in rows:
+            if leaf_index != self.size or leaf_hash is None or len(leaf_hash) != HASH_LENGTH:
+                return
+            self._recordings.append(recording_hash)
+            found.unrecorded += recording_hash is None
+            if full := self._tree.append(leaf_hash):
+                found.filled += full
+                self._compare(stored)
+            self._hold(found)
+
+    def end(self, found: _Found) -> None:
+        """What is stored of the chain, and neither right nor explained by what was signed."""
+        found.problems += [
+            Problem(index=first, what=f"the recordings up to tile {first // TILE_WIDTH} are stored otherwise")
+            for first in self._other
+        ]
+
+    def _compare(self, stored: bytes | None) -> None:
+        if stored is not None and stored != self._recordings.closed:
+            self._other.append(self.size - TILE_WIDTH)
+
+    def _hold(self, found: _Found) -> None:
+        """What is, to what was signed at this size."""
+        root, recordings = self._vouched.roots.get(self.size), self._vouched.recordings.get(self.size)
+        if root is not None:
+            found.roots.append((self.size, self._tree.root() == root))
+        if recordings is None:
+            return
+        if self._recordings.value() != recordings:
+            self._other.clear()
+            what = f"the recordings of the first {self.size} leaves are not those that were signed"
+            altered = Problem(index=self._recorded_until, what=what, last=self.size - 1, of_leaves=False)
+            found.problems.append(altered)
+        else:
+            self._recorded_until = self.size
+            self.end(found)
+            self._other.clear()
 
 
 async def beyond(connection: AsyncConnection[Any]) -> Problem | None:
@@ -86,7 +199,7 @@ async def beyond(connection: AsyncConnection[Any]) -> Problem | None:
     return Problem(index=int(row[0]), what="the log holds more than was sealed")
 
 
-async def _differing(connection: AsyncConnection[Any], filled: list[FullTile]) -> list[Problem]:
+async def _differing(connection: AsyncConnection[Any], filled: Sequence[FullTile]) -> list[Problem]:
     """Tiles that are not stored as they are recomputed."""
     stored = await read_tiles(connection, [one.tile for one in filled]) if filled else {}
     cursor = await connection.execute(

@@ -62,6 +62,9 @@ _CHANGES = {
     "payload": "overlay(payload PLACING ' ' FROM 2 FOR 0)",
     "personal_data": "CASE WHEN personal_data IS NULL THEN sha256('x') END",
     "leaf_hash": "sha256(leaf_hash)",
+    "position": "position + 1000000",
+    "xid": "(xid::text::bigint + 1)::text::xid8",
+    "recorded_at": "recorded_at - interval '1 microsecond'",
 }
 
 
@@ -158,7 +161,8 @@ def swap_places(world: Tampering) -> int:
     world.execute("DELETE FROM log_swap")
     for index, key in ((first, other), (second, one)):
         world.execute(
-            "INSERT INTO log_swap SELECT %s, %s, %s, leaf_hash FROM log WHERE leaf_index = %s",
+            "INSERT INTO log_swap"
+            " SELECT %s, %s, %s, leaf_hash, recording_hash FROM log WHERE leaf_index = %s",
             index,
             *key,
             index,
@@ -251,7 +255,7 @@ def delete_a_tile(world: Tampering) -> int:
 
 
 def add_a_tile(world: Tampering) -> int:
-    world.execute("INSERT INTO tiles SELECT level, tile_index + 9, hashes, root FROM tiles")
+    world.execute("INSERT INTO tiles SELECT level, tile_index + 9, hashes, root, recordings FROM tiles")
     return 9 * 256
 
 
@@ -281,6 +285,36 @@ def put_an_older_checkpoint(world: Tampering) -> int:
     size, note = world.chance.choice([one for one in world.notes if one[0] < world.size])
     world.execute("UPDATE log_state SET note = %s", note)
     return size
+
+
+def record_at_another_time(world: Tampering) -> int | range:
+    """What the log has of it agrees, or is gone; the chain that was signed does not."""
+    index, stream, version = world.leaf()
+    world.execute(
+        "UPDATE events SET recorded_at = recorded_at - interval '1 day'"
+        " WHERE stream_id = %s AND version = %s",
+        stream,
+        version,
+    )
+    recorded = "sha256(int8send(position) || timestamptz_send(recorded_at) || xid8send(xid))"
+    made = world.chance.choice([recorded, "NULL"])
+    world.execute(
+        f"UPDATE log SET recording_hash = {made} FROM events AS e"
+        " WHERE leaf_index = %s AND e.stream_id = log.stream_id AND e.version = log.version",
+        index,
+    )
+    return _vouched(world, index)
+
+
+def edit_the_hash_of_a_recording(world: Tampering) -> int:
+    index = world.chance.randrange(world.size)
+    world.execute("UPDATE log SET recording_hash = sha256(recording_hash) WHERE leaf_index = %s", index)
+    return index
+
+
+def edit_a_tiles_recordings(world: Tampering) -> int:
+    world.execute("UPDATE tiles SET recordings = sha256(recordings)")
+    return 0
 
 
 def claim_another_root(world: Tampering) -> int:
@@ -421,6 +455,9 @@ ACTS: tuple[Act, ...] = (
     edit_the_checkpoint,
     sign_with_another_key,
     put_an_older_checkpoint,
+    record_at_another_time,
+    edit_the_hash_of_a_recording,
+    edit_a_tiles_recordings,
     claim_another_root,
     claim_another_size,
     rewrite_with_all_its_hashes,

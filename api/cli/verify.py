@@ -33,6 +33,8 @@ _SHOWN = 100
 @dataclass(slots=True)
 class _Found:
     leaves: int = 0
+    unrecorded: int = 0
+    """Leaves that an older version sealed without a hash of their recording."""
     events: int = 0
     unsealed: int = 0
     families: int = 0
@@ -172,6 +174,7 @@ async def _verify(
     with progress("verify", unit="events") as report:
         async for step in verify(url, signed, parts, first=first):
             found.leaves += step.leaves
+            found.unrecorded += step.unrecorded
             found.add(step.problems)
             if step.verified is not None and step.part is not None:
                 found.events += step.verified.events
@@ -208,6 +211,11 @@ def _tell(signed: Signed, found: _Found) -> None:
     )
     if found.archived:
         click.echo(f"{found.archived} leaves of archived months: hash alone")
+    if found.unrecorded:
+        click.echo(
+            f"{found.unrecorded} leaves were sealed by an older version: nothing vouches for position, "
+            "recorded_at and xid of their events"
+        )
     if found.problems:
         click.echo(f"NOT VERIFIED: {found.count} problems, the first at leaf {found.problems[0].index}")
     elif found.differing:
@@ -218,7 +226,7 @@ def _tell(signed: Signed, found: _Found) -> None:
     elif not signed.size:
         click.echo("nothing is sealed yet")
     else:
-        held = ", ".join(str(size) for size in sorted(signed.roots))
+        held = ", ".join(str(size) for size in sorted(signed.vouched.roots))
         click.echo(f"verified: the log is as it was signed at {held}, and the view is what the events say")
 
 
@@ -226,12 +234,13 @@ def _summary(signed: Signed, found: _Found) -> dict[str, object]:
     return {
         "verified": not (found.count or found.differing),
         "size": signed.size,
-        "checkpoints": sorted(signed.roots),
+        "checkpoints": sorted(signed.vouched.roots),
         "leaves": found.leaves,
         "events": found.events,
         "unsealed": found.unsealed,
         "sessions": found.families,
         "archived": found.archived,
+        "unrecorded": found.unrecorded,
         "seconds": round(found.seconds, 3),
         "problems": found.count,
         "first_bad_index": found.problems[0].index if found.problems else None,

@@ -191,6 +191,7 @@ def _read(reading: _Reading, stream: _Stream, row: Sequence[Any]) -> None:
     (
         stream_id, version, index, sealed_hash, stored_hash, type_name, schema_version, occurred_at, actor,
         client_id, correlation_id, causation, payload, commitment, previous, salt, data, passed_by,
+        rerecorded,
     ) = row  # fmt: skip
     reading.events += 1
     leaf = leaf_bytes(
@@ -216,6 +217,9 @@ def _read(reading: _Reading, stream: _Stream, row: Sequence[Any]) -> None:
             reading.found(None, stream, version, "was passed by when it was to be sealed")
     elif stored_hash != sealed_hash:
         reading.found(index, stream, version, "is not the one that was sealed")
+    if rerecorded:
+        what = "has not the position, transaction and time of recording that it was sealed with"
+        reading.found(index, stream, version, what)
     if version != stream.version + 1:
         what = f"follows on version {stream.version}" if stream.version else "has none before it"
         reading.found(index, stream, version, what, since=stream.index + 1)

@@ -29,6 +29,7 @@ RELEASED = [
     "2e20ce0552215c31",
     "69ae238c8189eb6c",
     "842dfc49a8737b96",
+    "be2e27f2ecb6856f",
 ]
 """How the checksums of the packaged migrations begin. A line is added with a file and never changed:
 databases that have applied it would be refused."""

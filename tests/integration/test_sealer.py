@@ -75,6 +75,7 @@ class Sealed:
     """Leaf index, stream, version, hash."""
     committed: list[tuple[UUID, int, bytes]]
     note: str | None
+    recording_hashes: list[bytes | None]
 
     def check(self, keys: LogKeyRing) -> None:
         """Sealed is what was committed, dense, in the order of each stream, and signed."""
@@ -88,7 +89,18 @@ class Sealed:
         for *_, leaf_hash in self.rows:
             tree.append(leaf_hash)
         assert self.note is not None
-        assert keys.open(self.note, ORIGIN) == CheckpointBody(ORIGIN, len(self.rows), tree.root())
+        assert keys.open(self.note, ORIGIN) == CheckpointBody(
+            ORIGIN, len(self.rows), tree.root(), chained(self.recording_hashes)
+        )
+
+
+def chained(recording_hashes: list[bytes | None]) -> bytes:
+    """The chain, written down from its definition: a link each 256 leaves, and one for what is left."""
+    chain = bytes(32)
+    for start in range(0, len(recording_hashes), 256):
+        if link := b"".join(one for one in recording_hashes[start : start + 256] if one is not None):
+            chain = sha256(chain + link).digest()
+    return chain
 
 
 async def read_log(database_url: str) -> Sealed:
@@ -97,11 +109,13 @@ async def read_log(database_url: str) -> Sealed:
             "SELECT leaf_index, stream_id, version, leaf_hash FROM log ORDER BY leaf_index"
         )
         rows = await cursor.fetchall()
+        cursor = await connection.execute("SELECT recording_hash FROM log ORDER BY leaf_index")
+        recording_hashes = [row[0] for row in await cursor.fetchall()]
         cursor = await connection.execute("SELECT stream_id, version, leaf_hash FROM events")
         committed = await cursor.fetchall()
         cursor = await connection.execute("SELECT note FROM log_state")
         note = (await cursor.fetchall())[0][0]
-    return Sealed(rows, committed, note)
+    return Sealed(rows, committed, note, recording_hashes)
 
 
 @pytest.fixture
@@ -409,6 +423,8 @@ async def forged_root(database_url: str, forged: int) -> bytes:
         "UPDATE log SET leaf_hash = sha256('x') WHERE leaf_index = 299",
         "DELETE FROM log WHERE leaf_index = 299",
         "UPDATE tiles SET root = sha256('x')",
+        "UPDATE tiles SET recordings = sha256('x')",
+        "UPDATE log SET recording_hash = sha256('x') WHERE leaf_index = 299",
         "UPDATE log_state SET next_index = 290",
         "UPDATE log_state SET note = replace(note, '300', '301')",
     ],

@@ -21,6 +21,7 @@ from api.leader_connection import leader_connection
 from api.verification import parts_of, read_signed, verify
 from ledger import key_store
 from ledger.answers import Granted
+from ledger.checkpoint import CheckpointBody
 from ledger.commands import Rename
 from ledger.key_sealing import SecretKey
 from ledger.log_key_ring import LogKeyRing
@@ -28,7 +29,7 @@ from ledger.signing_algorithm import SigningAlgorithm
 from ledger.tree_verification import Problem
 from projections.active_tokens.verification import Streams
 from tests.ledger_harness import Harness, harness
-from tests.sealing import sealed_all, sealer_of
+from tests.sealing import ORIGIN, sealed_all, sealer_of
 from tests.tampering import ACTS, Act, Tampering, delete_with_its_place_and_close_the_gap
 
 TAMPERINGS = int(os.environ.get("TAMPERINGS", "1000"))
@@ -129,6 +130,46 @@ async def test_events_that_are_not_sealed_yet_are_verified_as_well(made: Made) -
         ledger.elapsed += timedelta(days=1)
         await ledger.issue("late")
     assert await problems_of(made.database_url) == ([], 0)
+
+
+async def test_a_log_that_an_older_version_began_is_vouched_for_from_where_recordings_begin(
+    unguarded: Made, tmp_path: Path
+) -> None:
+    size = max(size for size, _ in unguarded.notes)
+    with psycopg.connect(unguarded.database_url) as owner:
+        owner.execute("UPDATE log SET recording_hash = NULL")
+        owner.execute("UPDATE tiles SET recordings = NULL")
+        root = owner.execute("SELECT root_hash FROM log_state").fetchone()
+        assert root is not None
+        note = unguarded.keys.signer(ORIGIN).sign(CheckpointBody(ORIGIN, size, root[0]).encode())
+        owner.execute("UPDATE log_state SET note = %s", (note,))
+    sealer = sealer_of(unguarded.database_url, unguarded.keys, file=tmp_path / "checkpoint")
+    async with harness(unguarded.database_url) as ledger:
+        for _ in range(3):  # the second goes on within a tile, the third after a full one
+            await grown(ledger, random.Random(1), 80)  # noqa: S311 - the same ledger each time
+            async with leader_connection(unguarded.database_url) as connection:
+                await sealed_all(sealer, connection)
+            sealer = sealer_of(unguarded.database_url, unguarded.keys, file=tmp_path / "checkpoint")
+    assert await problems_of(unguarded.database_url) == ([], 0)
+    assert await unrecorded(unguarded.database_url) == size
+    with psycopg.connect(unguarded.database_url) as owner:
+        for changed in (size - 1, size + 700):
+            owner.execute(
+                "UPDATE events AS e SET recorded_at = recorded_at - interval '1 day' FROM log AS l"
+                " WHERE l.leaf_index = %s AND l.stream_id = e.stream_id AND l.version = e.version",
+                (changed,),
+            )
+    problems, _ = await problems_of(unguarded.database_url)
+    assert [one.index for one in problems] == [size + 700]
+
+
+async def unrecorded(database_url: str) -> int:
+    """How many leaves verify says have no recording that anything vouches for."""
+    async with unhurried_connection(database_url) as connection:
+        keys = await key_store.load_log_keys(connection, SECRET)
+        signed = await read_signed(connection, keys, {})
+        parts = await parts_of(connection, signed.size)
+    return sum([step.unrecorded async for step in verify(database_url, signed, dict(enumerate(parts)))])
 
 
 async def test_a_view_that_was_changed_is_told_and_blames_no_event(made: Made) -> None:

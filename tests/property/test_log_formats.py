@@ -44,9 +44,9 @@ def test_a_tile_has_one_path(path: str) -> None:
         assert tile_path(*parse_tile_path(path)) == path
 
 
-@given(lines, sizes, hashes)
-def test_a_checkpoint_is_read_back(origin: str, size: int, root: bytes) -> None:
-    body = CheckpointBody(origin=origin, size=size, root=root)
+@given(lines, sizes, hashes, st.none() | hashes)
+def test_a_checkpoint_is_read_back(origin: str, size: int, root: bytes, recordings: bytes | None) -> None:
+    body = CheckpointBody(origin=origin, size=size, root=root, recordings=recordings)
     assert CheckpointBody.decode(body.encode()) == body
 
 

@@ -135,3 +135,19 @@ def test_values_that_no_checkpoint_has_are_refused(origin: str, size: int, root:
 def test_a_size_of_more_digits_than_python_reads_is_refused() -> None:
     with pytest.raises(CheckpointError, match="64 bits"):
         CheckpointBody.decode(f"o\n{'9' * 5000}\n{ROOT}\n")
+
+
+def test_the_chain_of_recordings_is_the_first_line_below_the_root() -> None:
+    body = CheckpointBody("example.com/log", 7, BODY.root, bytes(range(32)))
+    text = f"example.com/log\n7\n{ROOT}\nrecordings AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+    assert body.encode() == text
+    assert CheckpointBody.decode(text + "another extension\n") == body
+    assert CheckpointBody.decode(text.replace("recordings", "recording")).recordings is None
+
+
+@pytest.mark.parametrize("chain", ["", "AAEC", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", "?"])
+def test_a_chain_that_is_none_is_refused(chain: str) -> None:
+    with pytest.raises(CheckpointError, match="the chain of recordings is not"):
+        CheckpointBody.decode(f"example.com/log\n7\n{ROOT}\nrecordings {chain}\n")
+    with pytest.raises(CheckpointError, match="the chain of recordings is not 32 bytes long"):
+        CheckpointBody("example.com/log", 7, BODY.root, b"short")
