@@ -1,7 +1,8 @@
 """The runner: keeps every projection up with the sealed log, in one process at a time.
 
 It is woken when something was sealed, and looks by itself five times a second: nothing depends on being
-woken. It folds no oftener than that, as many leaves at once cost little more than few. All the work is done by the database; the process waits.
+woken. It folds no oftener than that, as many leaves at once cost little more than few. All the work is done
+by the database; the process waits.
 """
 
 from __future__ import annotations

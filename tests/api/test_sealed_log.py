@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from ledger.checkpoint import CheckpointBody
 from ledger.log_key_ring import open_checkpoint
 from ledger.merkle_tree import Frontier, fold, root_nodes, verify_consistency, verify_inclusion
 from ledger.signed_note import Verifier
