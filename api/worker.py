@@ -9,7 +9,8 @@ import signal
 import socket
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from api.bounded_http import BoundedHttpProtocol
 from api.bounded_websocket import BoundedWebSocketProtocol
 from api.graphql_params import MAXIMUM_BODY
 from api.log import configure_logging
+from api.metrics.worker_files import count_in_memory, forget_worker, remove, worker_files
 from api.settings import Settings
 
 _log = structlog.get_logger("token_ledger")
@@ -44,19 +46,35 @@ class WorkerFactory:
     workers: int
     parent: int
     """The process that a worker must not outlive."""
+    metrics_directory: Path | None
+    """None: the metrics of several workers cannot be told."""
 
     def __call__(self) -> AsgiApplication:
         configure_logging(self.settings.log_format)
-        application = Application(self.settings, self.url, workers=self.workers)
-        return Worker(application, parent=self.parent)
+        application = Application(
+            self.settings, self.url, workers=self.workers, metrics_directory=self.metrics_directory
+        )
+        return Worker(application, parent=self.parent, orphaned=self._remove_metrics)
+
+    def _remove_metrics(self) -> None:
+        if self.metrics_directory is not None:
+            remove(self.metrics_directory)
 
 
 class Worker:
     """An application as the one of its process, which it stops when its parent is gone, however it went."""
 
-    def __init__(self, application: AsgiApplication, *, parent: int | None) -> None:
+    def __init__(
+        self,
+        application: AsgiApplication,
+        *,
+        parent: int | None,
+        orphaned: Callable[[], None] | None = None,
+    ) -> None:
+        """`orphaned` is called once the parent is gone, to do what it cannot do any more."""
         self._application = application
         self._parent = parent
+        self._orphaned = orphaned
         self._watch: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -84,6 +102,8 @@ class Worker:
     async def _until_orphaned(self, parent: int) -> None:
         while os.getppid() == parent:  # noqa: ASYNC110 - no event comes from the system for it
             await asyncio.sleep(0.5)
+        if self._orphaned is not None:
+            self._orphaned()
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -108,23 +128,38 @@ def run(
     `watch_database` is called every second: it starts the embedded PostgreSQL when it died.
     """
     if workers == 1:
+        count_in_memory()
         application = Application(settings, url, watch_database=watch_database)
         server = Server(server_config(lambda: Worker(application, parent=None), workers=1))
         server.run([listener])
         return server.started
-    factory = WorkerFactory(settings=settings, url=url, workers=workers, parent=os.getpid())
-    supervisor = _Supervisor(server_config(factory, workers=workers), [listener], watch_database)
-    supervisor.run()
-    return not supervisor.gave_up
+    with worker_files() as directory:
+        factory = WorkerFactory(
+            # one worker's counts, told for those of all, would be wrong
+            settings=replace(settings, metrics_allow=()) if directory is None else settings,
+            url=url,
+            workers=workers,
+            parent=os.getpid(),
+            metrics_directory=directory,
+        )
+        config = server_config(factory, workers=workers)
+        supervisor = _Supervisor(config, [listener], watch_database, directory)
+        supervisor.run()
+        return not supervisor.gave_up
 
 
 class _Supervisor(Multiprocess):
     """The parent of the workers."""
 
     def __init__(
-        self, config: Config, sockets: list[socket.socket], watch: Callable[[], object] | None
+        self,
+        config: Config,
+        sockets: list[socket.socket],
+        watch: Callable[[], object] | None,
+        metrics_directory: Path | None,
     ) -> None:
         super().__init__(config, sockets)
+        self._metrics_directory = metrics_directory
         self._watch = watch
         self.gave_up = False
         """Whether it ended because workers cannot start."""
@@ -149,6 +184,8 @@ class _Supervisor(Multiprocess):
         for died in before:
             if died not in self.processes:
                 _log.warning("a worker died and was replaced", worker=died.pid, status=died.exitcode)
+                if self._metrics_directory is not None and died.pid is not None:
+                    forget_worker(self._metrics_directory, died.pid)
 
 
 def server_config(factory: Callable[[], AsgiApplication], *, workers: int) -> Config:

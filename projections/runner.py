@@ -48,6 +48,8 @@ class Runner:
     projections: Sequence[Projection] = PROJECTIONS
     _failed: dict[str, float] = field(default_factory=dict, init=False)
     """Projections that failed, and when they are tried again."""
+    leads: bool = field(default=False, init=False)
+    """Whether this process keeps the projections now."""
 
     async def run(self) -> None:
         """Lead and catch up whenever no other process does; for ever."""
@@ -74,10 +76,14 @@ class Runner:
         await connection.execute("LISTEN token_ledger_sealed")
         self._failed.clear()
         _log.info("this process keeps the projections", leader=self.who)
-        while True:
-            if not await self.catch_up(connection):
-                async for _ in connection.notifies(timeout=self.pace.rest.total_seconds(), stop_after=1):
-                    pass
+        self.leads = True
+        try:
+            while True:
+                if not await self.catch_up(connection):
+                    async for _ in connection.notifies(timeout=self.pace.rest.total_seconds(), stop_after=1):
+                        pass
+        finally:
+            self.leads = False
 
     async def _step(self, connection: AsyncConnection[Any], projection: Projection) -> bool:
         try:
