@@ -1,7 +1,7 @@
 """What one worker counts as it happens.
 
-Every label has a value from a fixed set: neither subjects, clients, addresses nor paths. All but the durations
-of requests are made at the start, so that a counter shows 0 before it first moves and counting is cheap.
+Every label has a value from a fixed set: neither subjects, clients, addresses nor paths. All but the
+durations of requests are made at the start: a counter shows 0 before it first moves, and counting is cheap.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Instruments:
         self._refusals = {code: refusals.labels(code.name) for code in RefusalCode}
         tokens = Counter(
             "token_ledger_tokens_total",
-            "Tokens given: for a new session (ISSUED), a new refresh token (ROTATED), the same successor once "
+            "Tokens given: for a new session (ISSUED), a new refresh token (ROTATED), the same one once "
             "more (REPLAYED), to a client for itself (CLIENT_CREDENTIALS).",
             ("outcome",),
             registry=registry,
