@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -51,6 +52,8 @@ class WorkerFactory:
 
     def __call__(self) -> AsgiApplication:
         configure_logging(self.settings.log_format)
+        if os.getppid() != self.parent:  # it died meanwhile, and what it made for its workers may be gone
+            sys.exit(1)
         application = Application(
             self.settings, self.url, workers=self.workers, metrics_directory=self.metrics_directory
         )
@@ -71,7 +74,7 @@ class Worker:
         parent: int | None,
         orphaned: Callable[[], None] | None = None,
     ) -> None:
-        """`orphaned` is called once the parent is gone, to do what it cannot do any more."""
+        """`orphaned` is called at the end if the parent is gone, to do what it cannot do any more."""
         self._application = application
         self._parent = parent
         self._orphaned = orphaned
@@ -97,13 +100,15 @@ class Worker:
                 gc.set_threshold(_COLLECTED_EVERY)
             await send(message)
 
-        await self._application(scope, receive, send_when_settled)
+        try:
+            await self._application(scope, receive, send_when_settled)
+        finally:
+            if self._orphaned is not None and os.getppid() != self._parent:
+                self._orphaned()
 
     async def _until_orphaned(self, parent: int) -> None:
         while os.getppid() == parent:  # noqa: ASYNC110 - no event comes from the system for it
             await asyncio.sleep(0.5)
-        if self._orphaned is not None:
-            self._orphaned()
         os.kill(os.getpid(), signal.SIGTERM)
 
 
