@@ -20,7 +20,7 @@ class AddressLimiter:
     else the one that asked longest ago. Not for use from several threads.
     """
 
-    __slots__ = ("_arrivals", "_capacity", "_clock", "_next_sweep", "_rate")
+    __slots__ = ("_arrivals", "_capacity", "_clock", "_limited", "_next_sweep", "_rate")
 
     def __init__(
         self,
@@ -29,8 +29,13 @@ class AddressLimiter:
         workers: int,
         clock: Callable[[], datetime],
         capacity: int = DEFAULT_CAPACITY,
+        limited: Callable[[], object] | None = None,
     ) -> None:
-        """Make a limiter; a rate of None never limits. `clock` gives aware UTC."""
+        """Make a limiter; a rate of None never limits. `clock` gives aware UTC.
+
+        `limited` is called whenever there was no unit to take.
+        """
+        self._limited = limited
         self._rate = None if rate is None else Rate(limit=-(-rate.limit // workers), period=rate.period)
         self._clock = clock
         self._capacity = capacity
@@ -53,6 +58,8 @@ class AddressLimiter:
                 return None
             case Limited(retry_after=retry_after):
                 self._arrivals.move_to_end(network)
+                if self._limited is not None:
+                    self._limited()
                 return retry_after
 
     def peek(self, address: str) -> timedelta | None:

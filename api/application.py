@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,7 @@ from api.leader_connection import leader_connection
 from api.live_connections import LiveConnections, LiveLimits
 from api.live_endpoint import LiveEndpoint
 from api.log_endpoint import LogEndpoint
+from api.metrics.request_watch import RequestWatch
 from api.oauth_token import OAuthTokenEndpoint
 from api.origins import Origins
 from api.pool import committing_pool, reading_pool
@@ -152,13 +154,21 @@ class Application:
         workers: int = 1,
         surroundings: Surroundings | None = None,
         watch_database: Callable[[], object] | None = None,
+        metrics_directory: Path | None = None,
     ) -> None:
         """`watch_database` is called every second, in a thread: it starts the embedded one when it died.
+
+        `metrics_directory` is where several workers keep what they count.
 
         Raises:
             SettingsError: a file that a setting names cannot be used.
         """
+        # prometheus-client settles at its import where values lie, and the parent of workers must not do it
+        from api.metrics.process_metrics import ProcessMetrics  # noqa: PLC0415
+
         around = surroundings or Surroundings()
+        self._metrics = ProcessMetrics(metrics_directory)
+        counted = self._counted = self._metrics.instruments
         policy = default_policy(settings)
         self._watch_database = watch_database
         self._committing = committing_pool(url)
@@ -177,6 +187,7 @@ class Application:
             clock=around.database_time,
             random=around.random,
             forgery_rate=Rate(limit=-(-_FORGERIES.limit // workers), period=_FORGERIES.period),
+            watch=counted,
         )
         self._sweeper: Sweeper | None = None
         if around.sweeping is not None:
@@ -188,6 +199,7 @@ class Application:
                 new_id=around.new_id,
                 who=f"{socket.gethostname()}:{os.getpid()}",
                 pace=around.sweeping,
+                swept=counted.swept,
             )
         self.sealer = Sealer(
             connect=partial(leader_connection, settings.direct_database_url or url),
@@ -257,10 +269,19 @@ class Application:
             origins=origins,
             cookie=SessionCookie(name=settings.cookie_name, secure=settings.cookie_secure),
             address_limiter=AddressLimiter(
-                settings.refresh_rate_per_address, workers=workers, clock=around.now
+                settings.refresh_rate_per_address,
+                workers=workers,
+                clock=around.now,
+                limited=counted.limited_by_address,
             ),
-            unknown_limiter=AddressLimiter(settings.unknown_token_rate, workers=workers, clock=around.now),
+            unknown_limiter=AddressLimiter(
+                settings.unknown_token_rate,
+                workers=workers,
+                clock=around.now,
+                limited=counted.limited_by_unknown_tokens,
+            ),
             hide_reuse=settings.hide_reuse,
+            refused=counted.refused,
             now=around.now,
         )
         operations = Operations(schema, introspection=settings.introspection)
@@ -302,12 +323,28 @@ class Application:
             default_policy=policy,
             trusted_proxies=settings.trusted_proxies,
             new_id=around.new_id,
+            gave_client_credentials=counted.gave_client_credentials,
         )
         health = Health(self._reading)
+        metrics = self._metrics.serve(
+            pools={"committing": self._committing, "reading": self._reading},
+            read_by=self._reading,
+            queued=lambda: self._commit.queued,
+            live_connections=lambda: self._live_connections.count,
+            leads={
+                "sealer": lambda: self.sealer.leads,
+                "sweeper": lambda: self._sweeper is not None and self._sweeper.leads,
+                "projections": lambda: self._runner is not None and self._runner.leads,
+            },
+            now=around.now,
+            allowed=settings.metrics_allow,
+            trusted_proxies=settings.trusted_proxies,
+        )
         self._others = Starlette(
             routes=[
                 Route("/healthz", health.lives),
                 Route("/readyz", health.ready),
+                Route("/metrics", metrics.metrics),
                 Route("/.well-known/jwks.json", self._jwks),
                 *LogEndpoint(self._reading).routes,
                 *(() if graphiql is None else graphiql.routes),
@@ -318,10 +355,14 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """GraphQL first, as it is what nearly all requests are for."""
-        if scope["type"] == "http" and scope["path"] == "/graphql":
-            await self._graphql(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == "/oauth/token":
-            await self._oauth_token(scope, receive, send)
+        if scope["type"] == "http":
+            send = RequestWatch(scope, send, self._counted.answered)
+            if scope["path"] == "/graphql":
+                await self._graphql(scope, receive, send)
+            elif scope["path"] == "/oauth/token":
+                await self._oauth_token(scope, receive, send)
+            else:
+                await self._others(scope, receive, send)
         elif scope["type"] == "websocket" and scope["path"] == "/graphql":
             await self._live(scope, receive, send)
         else:
@@ -336,6 +377,7 @@ class Application:
             asyncio.create_task(self._keep_keys_fresh()),
             asyncio.create_task(self._feed.run()),
             asyncio.create_task(self._live_connections.run()),
+            asyncio.create_task(self._metrics.run()),
         ]
         if self._sweeper is not None:
             tasks.append(asyncio.create_task(self._sweeper.run()))

@@ -57,6 +57,12 @@ def limited_network(address: str) -> str:
     return _network(address, ipv4_bits=32, ipv6_bits=64)
 
 
+def is_within(address: str, networks: tuple[Network, ...]) -> bool:
+    """Whether it is an address of one of the networks; an IPv4 address that is spelled as IPv6 is IPv4."""
+    parsed = _parse(address)
+    return parsed is not None and _is_trusted(parsed, networks)
+
+
 def _network(address: str, *, ipv4_bits: int, ipv6_bits: int) -> str:
     parsed = _parse(address)
     if parsed is None:

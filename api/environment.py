@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -128,11 +128,21 @@ def _origins(text: str) -> tuple[str, ...]:
 
 def _networks(text: str) -> tuple[Network, ...]:
     try:
-        return tuple(ip_network(entry) for entry in _entries(text))
+        return tuple(_network(entry) for entry in _entries(text))
     except ValueError:
         raise ValueError(
             "must be networks such as 10.0.0.0/8,fd00::/8, without bits behind the mask, or addresses"
         ) from None
+
+
+def _network(text: str) -> Network:
+    """IPv4 that is spelled as IPv6 is IPv4, as addresses of callers are."""
+    network = ip_network(text)
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return IPv4Network((mapped, network.prefixlen - 96))
+    return network
 
 
 def _entries(text: str) -> list[str]:

@@ -34,6 +34,7 @@ from api.graphql_params import (
 )
 from api.live_protocol import SUBPROTOCOL
 from api.media_type import MediaType, answer_media_type
+from api.metrics.request_watch import ENDPOINT
 from api.operation_errors import (
     MASKED,
     cause_of,
@@ -54,6 +55,7 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 _TOKEN_MUTATIONS = frozenset({"login", "refresh", "logout"})
+_ENDPOINTS = {name: f"graphql_{name}" for name in _TOKEN_MUTATIONS}
 _PARTIAL = 294
 """Status of an answer with errors, GraphQL over HTTP section 6.4.2."""
 
@@ -155,6 +157,7 @@ class GraphQLEndpoint:
             params = params_of_query_string(scope["query_string"])
         deadline.start(ANSWERED_WITHIN_SECONDS)
         prepared = self._operations.prepare(params.query, params.operation_name)
+        scope[ENDPOINT] = _endpoint_of(prepared)
         if prepared.operation.operation is OperationType.SUBSCRIPTION:
             raise RequestRefusedError(
                 400, "BAD_REQUEST", f"A subscription needs a WebSocket with the subprotocol {SUBPROTOCOL}."
@@ -274,6 +277,12 @@ _RETRY = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
 
 def _wants_page(scope: Scope, head: RequestHead) -> bool:
     return scope["method"] == "GET" and not scope["query_string"] and "text/html" in (head.accept or "")
+
+
+def _endpoint_of(prepared: PreparedOperation) -> str:
+    """What the time of the request is told among: `graphql_refresh` for one that only refreshes."""
+    fields = prepared.root_fields
+    return _ENDPOINTS.get(fields[0].name, "graphql") if len(fields) == 1 else "graphql"
 
 
 def _not_allowed(message: str, allow: str) -> RequestRefusedError:

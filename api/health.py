@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
-import psycopg
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.migrator import packaged_migrations
+from api.upkeep import NO_ANSWER, Upkeep, read_upkeep, within
 from ledger.canonical import timestamp
-from ledger.partitions import months_ahead, running_out
-from ledger.sealer_lag import Lag, read_lag, stuck
-from ledger.sweeper_run import Run, read_run
-from projections.lag import ProjectionLag, behind, read_lags
+from ledger.partitions import running_out
+from ledger.sealer_lag import stuck
+from ledger.sweeper_run import Run
+from projections.lag import behind
 
 _WITHIN_SECONDS = 3
 _DETAILS_WITHIN_SECONDS = 1
 _APPLIED = "SELECT max(number), count(*) FROM schema_migrations"
-_NO_ANSWER = (TimeoutError, psycopg.Error, PoolTimeout, PoolClosed)
-
-Result = TypeVar("Result")
 
 
 class Health:
@@ -44,23 +39,24 @@ class Health:
         What is worth an alarm but keeps nobody from being served is told among the warnings.
         """
         try:
-            row = await _within(_WITHIN_SECONDS, self._applied())
-        except _NO_ANSWER:
+            row = await within(_WITHIN_SECONDS, self._applied())
+        except NO_ANSWER:
             return _not_ready("the database does not answer")
         if row is None or row[0] != self._newest or row[1] != self._newest:
             return _not_ready("the migrations of the database are not those of this program")
         try:
-            run, months, log, lags = await _within(_DETAILS_WITHIN_SECONDS, self._upkeep())
-        except _NO_ANSWER:
+            upkeep = await within(_DETAILS_WITHIN_SECONDS, self._upkeep())
+        except NO_ANSWER:
             return JSONResponse(
                 {"status": "ready", "warnings": ["sweeper, sealer and projections cannot be asked"]}
             )
-        alarms = [running_out(months), stuck(log), behind(lags)]
+        run, log, lags = upkeep.run, upkeep.log, upkeep.projections
+        alarms = [running_out(upkeep.months_ahead), stuck(log), behind(lags)]
         return JSONResponse(
             {
                 "status": "ready",
                 "warnings": [one for one in alarms if one is not None],
-                "monthsAhead": months,
+                "monthsAhead": upkeep.months_ahead,
                 "sweeper": None if run is None else _told(run),
                 "log": {
                     "size": log.size,
@@ -80,36 +76,9 @@ class Health:
             cursor = await connection.execute(_APPLIED)
             return await cursor.fetchone()
 
-    async def _upkeep(self) -> tuple[Run | None, int, Lag, list[ProjectionLag]]:
-        """The sweeper's last run, the months with partitions, how late the sealer and the projections are."""
+    async def _upkeep(self) -> Upkeep:
         async with self._pool.connection(timeout=_DETAILS_WITHIN_SECONDS) as connection:
-            return (
-                await read_run(connection),
-                await months_ahead(connection),
-                await read_lag(connection),
-                await read_lags(connection),
-            )
-
-
-async def _within(seconds: float, reading: Coroutine[Any, Any, Result]) -> Result:
-    """The result, when it is there in time.
-
-    Raises:
-        TimeoutError: it is not.
-    """
-    running = asyncio.ensure_future(reading)
-    running.add_done_callback(_seen)
-    await asyncio.wait({running}, timeout=seconds)
-    if not running.done():
-        running.cancel()  # and not waited for: while the server stands still that takes 10 s
-        raise TimeoutError
-    return running.result()
-
-
-def _seen(reading: asyncio.Future[Any]) -> None:
-    """An error that nobody waits for any more is not to be told as one that was never looked at."""
-    if not reading.cancelled():
-        reading.exception()
+            return await read_upkeep(connection)
 
 
 def _told(run: Run) -> dict[str, Any]:

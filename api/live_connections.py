@@ -71,6 +71,11 @@ class LiveConnections:
         self._wanted = asyncio.Event()
         self._checks = 0
 
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
     def add(self, connection: LiveConnection) -> None:
         """Count a connection that is new.
 

@@ -74,7 +74,10 @@ class OAuthTokenEndpoint:
         default_policy: Policy,
         trusted_proxies: tuple[Network, ...],
         new_id: Callable[[], UUID],
+        gave_client_credentials: Callable[[], None],
     ) -> None:
+        """`gave_client_credentials` is called for each token that a client got for itself."""
+        self._gave_client_credentials = gave_client_credentials
         self._services = services
         self._client_authenticator = client_authenticator
         self._client_tokens = client_tokens
@@ -173,6 +176,7 @@ class OAuthTokenEndpoint:
         scopes = _narrowed(form, frozenset(client.credentials.scopes))
         policy = client_policy(self._default_policy, client.credentials.policy)
         token = self._client_tokens.issue(client.client_id, scopes=scopes, lifetime=policy.access_lifetime)
+        self._gave_client_credentials()
         return _told(token.access_token, token.issued_at, token.expires_at, scopes)
 
     async def _refresh_token(
@@ -192,6 +196,7 @@ class OAuthTokenEndpoint:
         if isinstance(answer, Tokens):
             return _told_of_session(answer)
         if answer.code is RefusalCode.CLIENT_MISMATCH and client is None:
+            self._services.refused(answer.code)
             raise invalid_client("The client of this refresh token has to authenticate with HTTP Basic.")
         raise self._counted_unknown(answer, caller)
 
@@ -205,6 +210,7 @@ class OAuthTokenEndpoint:
         try:
             verified = await self._services.verifier.verify(assertion)
         except AssertionRefusedError as error:
+            self._services.refused(RefusalCode.ASSERTION_INVALID)
             raise OAuthError(400, "invalid_grant", str(error)) from None
         answer = await self._services.sessions.open(
             Opening(
@@ -222,10 +228,12 @@ class OAuthTokenEndpoint:
         if isinstance(answer, Tokens):
             return _told_of_session(answer)
         if answer.code is RefusalCode.CLIENT_MISMATCH:
+            self._services.refused(answer.code)
             raise invalid_client(answer.detail or "The client has to authenticate.")
         raise self._refused(answer)
 
     def _refused(self, refused: Refused) -> OAuthError:
+        self._services.refused(refused.code)
         return of_refusal(refused, hide_reuse=self._services.hide_reuse)
 
     def _counted_unknown(self, refused: Refused, caller: Caller) -> OAuthError:

@@ -7,9 +7,11 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,6 +23,7 @@ from api.bounded_http import BoundedHttpProtocol
 from api.bounded_websocket import BoundedWebSocketProtocol
 from api.graphql_params import MAXIMUM_BODY
 from api.log import configure_logging
+from api.metrics.worker_files import count_in_memory, forget_worker, remove, worker_files
 from api.settings import Settings
 
 _log = structlog.get_logger("token_ledger")
@@ -44,19 +47,37 @@ class WorkerFactory:
     workers: int
     parent: int
     """The process that a worker must not outlive."""
+    metrics_directory: Path | None
+    """None: the metrics of several workers cannot be told."""
 
     def __call__(self) -> AsgiApplication:
         configure_logging(self.settings.log_format)
-        application = Application(self.settings, self.url, workers=self.workers)
-        return Worker(application, parent=self.parent)
+        if os.getppid() != self.parent:  # it died meanwhile, and what it made for its workers may be gone
+            sys.exit(1)
+        application = Application(
+            self.settings, self.url, workers=self.workers, metrics_directory=self.metrics_directory
+        )
+        return Worker(application, parent=self.parent, orphaned=self._remove_metrics)
+
+    def _remove_metrics(self) -> None:
+        if self.metrics_directory is not None:
+            remove(self.metrics_directory)
 
 
 class Worker:
     """An application as the one of its process, which it stops when its parent is gone, however it went."""
 
-    def __init__(self, application: AsgiApplication, *, parent: int | None) -> None:
+    def __init__(
+        self,
+        application: AsgiApplication,
+        *,
+        parent: int | None,
+        orphaned: Callable[[], None] | None = None,
+    ) -> None:
+        """`orphaned` is called at the end if the parent is gone, to do what it cannot do any more."""
         self._application = application
         self._parent = parent
+        self._orphaned = orphaned
         self._watch: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -79,7 +100,11 @@ class Worker:
                 gc.set_threshold(_COLLECTED_EVERY)
             await send(message)
 
-        await self._application(scope, receive, send_when_settled)
+        try:
+            await self._application(scope, receive, send_when_settled)
+        finally:
+            if self._orphaned is not None and os.getppid() != self._parent:
+                self._orphaned()
 
     async def _until_orphaned(self, parent: int) -> None:
         while os.getppid() == parent:  # noqa: ASYNC110 - no event comes from the system for it
@@ -108,23 +133,38 @@ def run(
     `watch_database` is called every second: it starts the embedded PostgreSQL when it died.
     """
     if workers == 1:
+        count_in_memory()
         application = Application(settings, url, watch_database=watch_database)
         server = Server(server_config(lambda: Worker(application, parent=None), workers=1))
         server.run([listener])
         return server.started
-    factory = WorkerFactory(settings=settings, url=url, workers=workers, parent=os.getpid())
-    supervisor = _Supervisor(server_config(factory, workers=workers), [listener], watch_database)
-    supervisor.run()
-    return not supervisor.gave_up
+    with worker_files() as directory:
+        factory = WorkerFactory(
+            # one worker's counts, told for those of all, would be wrong
+            settings=replace(settings, metrics_allow=()) if directory is None else settings,
+            url=url,
+            workers=workers,
+            parent=os.getpid(),
+            metrics_directory=directory,
+        )
+        config = server_config(factory, workers=workers)
+        supervisor = _Supervisor(config, [listener], watch_database, directory)
+        supervisor.run()
+        return not supervisor.gave_up
 
 
 class _Supervisor(Multiprocess):
     """The parent of the workers."""
 
     def __init__(
-        self, config: Config, sockets: list[socket.socket], watch: Callable[[], object] | None
+        self,
+        config: Config,
+        sockets: list[socket.socket],
+        watch: Callable[[], object] | None,
+        metrics_directory: Path | None,
     ) -> None:
         super().__init__(config, sockets)
+        self._metrics_directory = metrics_directory
         self._watch = watch
         self.gave_up = False
         """Whether it ended because workers cannot start."""
@@ -149,6 +189,8 @@ class _Supervisor(Multiprocess):
         for died in before:
             if died not in self.processes:
                 _log.warning("a worker died and was replaced", worker=died.pid, status=died.exitcode)
+                if self._metrics_directory is not None and died.pid is not None:
+                    forget_worker(self._metrics_directory, died.pid)
 
 
 def server_config(factory: Callable[[], AsgiApplication], *, workers: int) -> Config:

@@ -8,6 +8,7 @@ looked up in the stream, not repeated blindly.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from ledger import gcra
 from ledger.batch import Batch, Committed, ForgeryLimit, Submission
 from ledger.commands import family_of
+from ledger.commit_watch import CommitWatch, Unwatched
 from ledger.policy import Policy
 from ledger.stores import FamilyView
 
@@ -82,6 +84,7 @@ class GroupCommit:
         maximum_batch: int = 128,
         maximum_queue: int = 2000,
         deadline: timedelta = timedelta(seconds=4.5),
+        watch: CommitWatch | None = None,
     ) -> None:
         """`forgery_rate` bounds the forgery events of this process; None: unbounded."""
         self._pool = pool
@@ -94,10 +97,16 @@ class GroupCommit:
         self._maximum_batch = maximum_batch
         self._maximum_queue = maximum_queue
         self._deadline_seconds = deadline.total_seconds()
+        self._watch: CommitWatch = watch or Unwatched()
         self._queues: dict[Hashable, deque[_Waiting]] = {}
         self._queued = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._singles = asyncio.Semaphore(_SINGLES)
+
+    @property
+    def queued(self) -> int:
+        """Commands that wait for a batch."""
+        return self._queued
 
     async def submit(self, submission: Submission) -> Committed:
         """Decide a command and store what it caused. A cancelled caller cancels nothing that runs.
@@ -106,6 +115,7 @@ class GroupCommit:
             UnavailableError: nothing was decided, or it is unknown whether it was stored.
         """
         if self._queued >= self._maximum_queue:
+            self._watch.unavailable()
             raise UnavailableError("the queue of commands is full")
         loop = asyncio.get_running_loop()
         waiting = _Waiting(
@@ -119,6 +129,9 @@ class GroupCommit:
         )
         try:
             return await waiting.future
+        except UnavailableError:
+            self._watch.unavailable()
+            raise
         finally:
             timer.cancel()
 
@@ -173,6 +186,7 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         deadline = max(one.deadline for one in waiting)
         while True:
+            began = time.perf_counter()
             batch = Batch(
                 view=self._view,
                 default_policy=self._default_policy,
@@ -191,7 +205,7 @@ class GroupCommit:
                     except errors.ReadOnlySqlTransaction:
                         await connection.close()  # the next one may lead to the new primary
                         raise
-                return _tell_all(waiting, batch.results)
+                break
             except TimeoutError:
                 return _tell_all(waiting, UnavailableError("the database did not answer in time"))
             except _BUSY as error:
@@ -204,7 +218,7 @@ class GroupCommit:
                     if committed is None:
                         return _tell_all(waiting, UnavailableError("it is unknown whether this was stored"))
                     if committed:
-                        return _tell_all(waiting, batch.results)
+                        break
                 if loop.time() + _RETRY_EVERY_SECONDS >= deadline:
                     return _tell_all(waiting, UnavailableError("the database cannot be reached"))
                 await asyncio.sleep(_RETRY_EVERY_SECONDS)
@@ -212,9 +226,14 @@ class GroupCommit:
                 if len(waiting) == 1:
                     return _tell_all(waiting, error)
                 return self._apart(waiting)
+        _tell_all(waiting, batch.results)
+        event_types = (event["type"] for event in batch.recorder.events)
+        self._watch.committed(batch.results, event_types, time.perf_counter() - began)
+        return None
 
     def _apart(self, waiting: Sequence[_Waiting]) -> None:
         """Retry each command of a failed batch in a transaction of its own, beside the lane."""
+        self._watch.tried_apart(len(waiting))
 
         async def one_after_the_other() -> None:
             for one in waiting:

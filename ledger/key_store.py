@@ -36,7 +36,8 @@ class KeyKind(StrEnum):
     LOG = "log"
 
 
-_ROTATING = (KeyKind.ACCESS, KeyKind.REFRESH, KeyKind.LOG)
+ROTATING = (KeyKind.ACCESS, KeyKind.REFRESH, KeyKind.LOG)
+"""Kinds of which one key follows another."""
 
 
 class KeyStoreError(Exception):
@@ -170,7 +171,7 @@ async def rotate(
         KeyStoreError: keys of this kind do not rotate here, or no number is free for a new refresh key.
         KeySealingError: `secret_key` does not open the keys of this database.
     """
-    if kind not in _ROTATING:
+    if kind not in ROTATING:
         raise KeyStoreError(f"Keys of the kind {kind.value} do not rotate")
     async with connection.transaction():
         await _begin_change(connection, secret_key)
@@ -208,7 +209,7 @@ async def retire(
         record = next((one for one in await list_keys(connection) if one.kid == kid), None)
         if record is None:
             raise KeyStoreError("There is no key of this kid: list the keys first")
-        if record.kind not in _ROTATING:
+        if record.kind not in ROTATING:
             raise KeyStoreError(f"Keys of the kind {record.kind.value} do not retire")
         await _take_out_of_use(connection, record, now=now)
         after = await _fill(connection, secret_key, record.kind, algorithm=algorithm, now=now)
@@ -295,7 +296,7 @@ async def _fill(
     if KeyState.CURRENT not in kids and KeyState.NEXT in kids:
         await connection.execute(sql("ledger", "keys_promote"), {"kind": kind.value, "now": now})
         kids = {KeyState.CURRENT: kids[KeyState.NEXT]}
-    wanted = (KeyState.CURRENT, KeyState.NEXT) if kind in _ROTATING else (KeyState.CURRENT,)
+    wanted = (KeyState.CURRENT, KeyState.NEXT) if kind in ROTATING else (KeyState.CURRENT,)
     for state in wanted:
         if state not in kids:
             made = _new_key(kind, algorithm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -27,6 +28,14 @@ async def months_ahead(connection: AsyncConnection[Any]) -> int:
     cursor = await connection.execute(sql("ledger", "months_ahead"))
     row = await cursor.fetchone()
     return 0 if row is None else row[0]
+
+
+def covered_until(months: int, now: datetime) -> datetime:
+    """When the last partition ends, with so many months ahead of now that have theirs; exclusive."""
+    years, month = divmod(now.month - 1 + months + 1, 12)
+    return now.replace(
+        year=now.year + years, month=month + 1, day=1, hour=0, minute=0, second=0, microsecond=0
+    )
 
 
 def running_out(months: int) -> str | None:

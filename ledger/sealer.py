@@ -157,6 +157,8 @@ class Sealer:
         self._signed_by: str | None = None
         self._told: str | None = None
         self._file_told: str | None = None
+        self.leads = False
+        """Whether this process seals now."""
 
     async def run(self) -> None:
         """Lead and seal whenever no other process does; for ever."""
@@ -210,6 +212,13 @@ class Sealer:
         if self._told is None:
             _log.info("this process seals", leader=self._who)
         self._edge, self._has_backlog = None, False  # what there was went with the connection
+        self.leads = True
+        try:
+            await self._seal_on(connection)
+        finally:
+            self.leads = False
+
+    async def _seal_on(self, connection: AsyncConnection[Any]) -> None:
         while True:
             try:
                 sealed = await self.seal(connection)

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 
 from ledger.sql_files import sql
 
+MOST_COUNTED = 10_000
 _STUCK_SECONDS = 60.0
 
 
@@ -23,15 +24,17 @@ class Lag:
     """When the latest checkpoint was signed; None: there is none."""
     unsealed_seconds: float
     """For how long about the oldest event that waits has been recorded; 0: none waits."""
+    unsealed: int
+    """Events that wait; no more than `MOST_COUNTED` are counted."""
 
 
 async def read_lag(connection: AsyncConnection[Any]) -> Lag:
     """One round trip."""
-    cursor = await connection.execute(sql("ledger", "oldest_unsealed"))
+    cursor = await connection.execute(sql("ledger", "oldest_unsealed"), {"maximum": MOST_COUNTED})
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - the migration made the one row
-    size, signed_at, seconds = row
-    return Lag(size=size, signed_at=signed_at, unsealed_seconds=max(0.0, seconds or 0.0))
+    size, signed_at, seconds, unsealed = row
+    return Lag(size=size, signed_at=signed_at, unsealed_seconds=max(0.0, seconds or 0.0), unsealed=unsealed)
 
 
 def stuck(lag: Lag) -> str | None:

@@ -103,8 +103,12 @@ class Sweeper:
         new_id: Callable[[], UUID],
         who: str,
         pace: Pace | None = None,
+        swept: Callable[[int], object] | None = None,
     ) -> None:
-        """`clock` goes from the database's time to the ledger's; `who` names this process."""
+        """`clock` goes from the database's time to the ledger's; `who` names this process.
+
+        `swept` is told how many families have been ended, whenever some have.
+        """
         self._connect = connect
         self._commit = commit
         self._find_due = find_due
@@ -114,6 +118,9 @@ class Sweeper:
         self._pace = pace or Pace()
         self._partitions_at = 0.0
         self._left_out: dict[UUID, float] = {}
+        self._swept = swept
+        self.leads = False
+        """Whether this process sweeps now."""
 
     async def run(self) -> None:
         """Lead and sweep whenever no other process does; for ever."""
@@ -144,9 +151,13 @@ class Sweeper:
     async def _keep_sweeping(self, connection: AsyncConnection[Any]) -> None:
         _log.info("this process sweeps", leader=self._who)
         self._partitions_at = 0.0
-        while True:
-            await self.sweep(connection)
-            await wait(connection, self._pace.rest.total_seconds())
+        self.leads = True
+        try:
+            while True:
+                await self.sweep(connection)
+                await wait(connection, self._pace.rest.total_seconds())
+        finally:
+            self.leads = False
 
     async def _walk(self, connection: AsyncConnection[Any], run: Run) -> Run:
         """Look at all families from the run's place on, and settle what is due."""
@@ -206,6 +217,8 @@ class Sweeper:
                 case _:
                     failed += 1
                     self._leave_out(command.family_id, result)
+        if ended and self._swept is not None:
+            self._swept(ended)
         await wait(connection, pause)
         return replace(run, ended=run.ended + ended, tidied=run.tidied + tidied, failed=run.failed + failed)
 

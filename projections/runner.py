@@ -51,6 +51,8 @@ class Runner:
     """Projections that failed, and when they are tried again."""
     _folded: float = field(default=0.0, init=False)
     """When it last found something."""
+    leads: bool = field(default=False, init=False)
+    """Whether this process keeps the projections now."""
 
     async def run(self) -> None:
         """Lead and catch up whenever no other process does; for ever."""
@@ -80,11 +82,15 @@ class Runner:
         self._failed.clear()
         _log.info("this process keeps the projections", leader=self.who)
         rest = self.pace.rest.total_seconds()
-        while True:
-            if not await self.catch_up(connection):
-                async for _ in connection.notifies(timeout=rest, stop_after=1):
-                    pass
-                await asyncio.sleep(self._folded + rest - _now())
+        self.leads = True
+        try:
+            while True:
+                if not await self.catch_up(connection):
+                    async for _ in connection.notifies(timeout=rest, stop_after=1):
+                        pass
+                    await asyncio.sleep(self._folded + rest - _now())
+        finally:
+            self.leads = False
 
     async def _step(self, connection: AsyncConnection[Any], projection: Projection) -> bool:
         try:

@@ -19,6 +19,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "secret_key": settings_checks.secret_key,
         "origins": settings_checks.origins,
         "proxies": settings_checks.proxies,
+        "metrics": settings_checks.metrics,
         "lost_response_window": settings_checks.lost_response_window,
         "issuers": settings_checks.issuers,
         "schema": database_checks.schema,

@@ -98,6 +98,15 @@ def proxies(facts: Facts) -> Iterator[str]:
         )
 
 
+def metrics(facts: Facts) -> Iterator[str]:
+    """What is counted tells strangers how the service is used and how it fares."""
+    if any(network.prefixlen == 0 for network in facts.settings.metrics_allow):
+        yield (
+            "TOKEN_LEDGER_METRICS_ALLOW holds every address, so that anybody can read how much the service "
+            "is used and what is wrong with it: name the networks of your scrapers"
+        )
+
+
 def lost_response_window(facts: Facts) -> Iterator[str]:
     """While it is open, a stolen token that was replaced may pass for one whose answer was lost."""
     window = facts.settings.lost_response_window

@@ -22,6 +22,7 @@ from api.graphql.cursors import Cursors
 from api.origins import Origins
 from api.sealed_feed import SealedFeed
 from ledger.administration import Administration
+from ledger.answers import RefusalCode
 from ledger.audit_reading import AuditReading
 from ledger.erasure import Erasure
 from ledger.sessions import Caller, Sessions
@@ -50,6 +51,8 @@ class Services:
     address_limiter: AddressLimiter
     unknown_limiter: AddressLimiter
     hide_reuse: bool
+    refused: Callable[[RefusalCode], None]
+    """Counts a refusal of tokens."""
     now: Callable[[], datetime]
     """Aware UTC."""
 

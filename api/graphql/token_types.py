@@ -243,8 +243,9 @@ _MESSAGES = {
 
 
 def auth_problem(refused: Refused, context: RequestContext) -> AuthProblem:
-    """A refusal as data. With `hide_reuse` a detected reuse looks like any revoked session."""
+    """A refusal as data, counted. With `hide_reuse` a detected reuse looks like any revoked session."""
     code, hide = refused.code, context.services.hide_reuse
+    context.services.refused(code)
     if hide and code is RefusalCode.REUSE_DETECTED:
         code = RefusalCode.SESSION_REVOKED
     shown = None if hide or code is RefusalCode.REUSE_DETECTED else refused.ended

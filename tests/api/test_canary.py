@@ -1,4 +1,4 @@
-"""A story full of secrets, after which none of them stands in a log, in an error or in the database."""
+"""A story full of secrets, after which none of them stands in a log, an error, a metric or the database."""
 
 from __future__ import annotations
 
@@ -283,6 +283,9 @@ async def test_no_secret_is_written_anywhere(server: Server, logs: Callable[[], 
         assert known in "".join(stored.values())
     told = [told_besides_tokens(answer) for answer in story.http.answers]
     assert len(told) > 120
+    metrics = await Http(server.application, address="127.0.0.1").send("GET", "/metrics")
+    assert b'token_ledger_refusals_total{code="REUSE_DETECTED"} 1.0' in metrics.body
+    told.append(metrics.body.decode())
     for needle in story.secrets.needles():
         assert len(needle) > 25
         assert needle not in logged

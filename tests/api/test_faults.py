@@ -153,8 +153,14 @@ async def back(server: Server, pair: Any, cookie: str) -> None:
 
 async def probes(server: Server) -> None:
     """The process says that it lives and that it cannot serve."""
-    alive, ready = await all_in_time(server.http.send("GET", "/healthz"), server.http.send("GET", "/readyz"))
-    assert alive.status == 200
+    local = Http(server.application, address="127.0.0.1")
+    alive, ready, metrics = await all_in_time(
+        server.http.send("GET", "/healthz"),
+        server.http.send("GET", "/readyz"),
+        local.send("GET", "/metrics"),
+    )
+    assert alive.status == metrics.status == 200
+    assert b"\ntoken_ledger_database_up 0.0\n" in metrics.body
     assert (ready.status, ready.header("retry-after")) == (503, "1")
 
 

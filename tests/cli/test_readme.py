@@ -30,7 +30,7 @@ from ledger.canonical import timestamp
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 COMMANDS = Path(sys.executable).parent
 OPERATION = re.compile(r"^(?:query|mutation|subscription) (\w+)", re.MULTILINE)
-LATER = {"metrics_allow", "read_database_url"}
+LATER = {"read_database_url"}
 """Variables of parts that are not there yet."""
 
 

@@ -158,6 +158,8 @@ async def test_nothing_is_found_before_the_first_start(unused: Deployment) -> No
             {"ALLOWED_ORIGINS": "http://app.example.com,https://app.example.com"},
             "plain http (http://app.example.com)",
         ),
+        ("metrics", {"METRICS_ALLOW": "10.0.0.0/8,0.0.0.0/0"}, "TOKEN_LEDGER_METRICS_ALLOW holds every"),
+        ("metrics", {"METRICS_ALLOW": "::/0"}, "TOKEN_LEDGER_METRICS_ALLOW holds every"),
         ("proxies", {"TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "TOKEN_LEDGER_TRUSTED_PROXIES holds every"),
         (
             "lost_response_window",

@@ -514,10 +514,14 @@ async def test_what_waits_is_told_before_the_log_has_begun_and_not_once_it_is_se
     assert (await read_lag(connection)).unsealed_seconds == 0
     async with await AsyncConnection.connect(database_url, autocommit=True) as writer:
         await append_many(writer, 3)
-    assert (await read_lag(connection)).unsealed_seconds > 0
-    await sealed_all(sealer, connection)
+        lag = await read_lag(connection)
+        assert (lag.unsealed_seconds > 0, lag.unsealed) == (True, 3)
+        await sealed_all(sealer, connection)
+        lag = await read_lag(connection)
+        assert (lag.size, lag.unsealed_seconds, lag.unsealed) == (3, 0, 0)
+        await append_many(writer, 2)
     lag = await read_lag(connection)
-    assert (lag.size, lag.unsealed_seconds) == (3, 0)
+    assert (lag.size, lag.unsealed_seconds > 0, lag.unsealed) == (3, True, 2)
 
 
 async def test_an_older_checkpoint_does_not_replace_a_newer_one(tmp_path: Path, keys: LogKeyRing) -> None:

@@ -130,6 +130,7 @@ def test_production_settings_write_nothing() -> None:
             (ip_network("10.0.0.0/8"), ip_network("192.0.2.1/32"), ip_network("fd00::/8")),
         ),
         ("METRICS_ALLOW", "", "metrics_allow", ()),
+        ("METRICS_ALLOW", "::ffff:10.0.0.0/104", "metrics_allow", (ip_network("10.0.0.0/8"),)),
         ("COOKIE_NAME", "session", "cookie_name", "__Host-session"),
         ("COOKIE_SECURE", "on", "cookie_secure", True),
         ("ACCESS_TOKEN_ALGORITHM", "ES256", "access_token_algorithm", "ES256"),
