@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tarfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,16 +48,18 @@ def npm(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def node_project(directory: Path) -> NodeProject:
-    """Install the project into a directory; skips, saying why, where that cannot be."""
+@cache
+def node_project(parent: Path) -> NodeProject:
+    """The project, installed into a directory of a parent once; skips, saying why, where that cannot be."""
+    directory = parent / "adapters"
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: the adapters of the browser client are not tested")
+            pytest.skip(f"{program} is not installed: the browser client's adapters and snippets are not tested")
     shutil.copytree(PROJECT, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
     installed = npm(directory, "ci", "--prefer-offline", "--fetch-retries=1", "--fetch-timeout=20000")
     if installed.returncode and NO_REGISTRY.search(installed.stderr):
         pytest.skip(
-            "npm reaches no registry: the adapters of the browser client are not tested\n" + installed.stderr
+            "npm reaches no registry: the browser client's adapters and snippets are not tested\n" + installed.stderr
         )
     assert installed.returncode == 0, installed.stdout + installed.stderr
     packed = npm(CLIENT, "pack", "--json", "--pack-destination", str(directory))

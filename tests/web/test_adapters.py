@@ -17,9 +17,9 @@ pytestmark = pytest.mark.xdist_group("node")
 ADAPTERS = ("apollo", "axios", "graphql-request", "urql")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def project(tmp_path_factory: pytest.TempPathFactory) -> NodeProject:
-    return node_project(tmp_path_factory.mktemp("adapters"))
+    return node_project(tmp_path_factory.getbasetemp())
 
 
 def test_the_adapters_work_with_their_libraries(
