@@ -429,7 +429,6 @@ class TokenLedger {
     const held = heldOf(pair, asked);
     if (!(await this.#storeAfter(presented, pair.refreshToken))) return this.#refresh(stale, false, longest);
     if (epoch !== this.#epoch) return this.#good()?.token ?? null;
-    if (this.#ended.has(held.session.id)) return null;
     this.#hold(held);
     this.#tell({ type: "token", signedIn: false, ...told(held) });
     return held.token;
