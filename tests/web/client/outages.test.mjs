@@ -102,7 +102,7 @@ test("it is not asked again before Retry-After", async (t) => {
 });
 
 test("RATE_LIMITED signs nobody out", async (t) => {
-  const { ledger, signedOut } = await signedIn(t, { clientId: "limited", timeoutMs: 600 });
+  const { ledger, signedOut } = await signedIn(t, { clientId: "limited", timeoutMs: 2_000 });
   assert.ok(await ledger.getAccessToken({ refused: ledger.accessToken }));
   await assert.rejects(ledger.getAccessToken({ refused: ledger.accessToken }), (error) => {
     assert.deepEqual([error.code, error.terminal, error.retryable], ["RATE_LIMITED", false, true]);
