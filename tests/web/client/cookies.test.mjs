@@ -133,7 +133,9 @@ test("a page whose origin is not allowed is told, and signs nobody out", async (
   await ledger.login(somebody().assertions.pop());
   const { hinder } = own.wire;
   own.wire.hinder = (asked, init, send) =>
-    hinder(asked, init, (changed) => send({ ...changed, headers: { ...changed.headers, Origin: "https://evil.example" } }));
+    hinder(asked, init, (changed) =>
+      send({ ...changed, headers: { ...changed.headers, Origin: "https://evil.example" } }),
+    );
   await assert.rejects(ledger.getAccessToken({ refused: ledger.accessToken }), (error) => {
     assert.deepEqual([error.code, error.terminal, error.retryable], ["CSRF_FAILED", false, false]);
     assert.match(error.message, /ALLOWED_ORIGINS/);

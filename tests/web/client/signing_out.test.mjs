@@ -2,7 +2,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bodyLedger, delay, LATE, me, memory, offline, refreshAsThief, somebody, TIMEOUT, watched } from "./service.mjs";
+import {
+  bodyLedger,
+  delay,
+  LATE,
+  me,
+  memory,
+  offline,
+  refreshAsThief,
+  somebody,
+  TIMEOUT,
+  watched,
+} from "./service.mjs";
 
 /** A client and what its listener is told. */
 function listening(t, options = {}) {
@@ -67,7 +78,10 @@ test("a stolen token that comes back signs out, with the reason, once", async (t
   const given = await Promise.all(Array.from({ length: 5 }, () => ledger.getAccessToken({ refused })));
   assert.deepEqual(given, Array(5).fill(null));
   assert.deepEqual([ledger.session, storage.held], [null, null]);
-  assert.deepEqual(told.map(({ reason, endedReason }) => [reason, endedReason]), [["SESSION_REVOKED", "REUSE"]]);
+  assert.deepEqual(
+    told.map(({ reason, endedReason }) => [reason, endedReason]),
+    [["SESSION_REVOKED", "REUSE"]],
+  );
   assert.ok(told[0].message);
 });
 
