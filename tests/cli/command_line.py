@@ -1,4 +1,4 @@
-"""The console script as its users run it: a process with an environment of its own, telling no secret."""
+"""Commands as their users run them: with an environment of their own, telling no secret."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from typing import Any
 from urllib.parse import quote
 
 from psycopg.conninfo import conninfo_to_dict
+
+from tests.cli.in_process import run_in_process
 
 TOKEN_LEDGER = Path(sys.executable).parent / "token-ledger"
 SECRET_KEY = base64.b64encode(bytes(range(100, 132))).decode()
@@ -57,6 +59,8 @@ class CommandLine:
 
     environ: Mapping[str, str]
     directory: Path
+    own_process: bool = False
+    """Whether a command is run by the console script; else by its entry point, inside this process."""
 
     def given(self, **variables: str | None) -> CommandLine:
         """With some variables TOKEN_LEDGER_* given, or, where it is None, taken away."""
@@ -68,20 +72,28 @@ class CommandLine:
         """With variables of other programs."""
         return replace(self, environ={**self.environ, **variables})
 
+    def as_process(self) -> CommandLine:
+        """As its users run it: each command once, and whatever needs its own logs, signals or streams."""
+        return replace(self, own_process=True)
+
     def run(self, *arguments: str | bytes) -> Done:
         """Run a command to its end."""
-        done = subprocess.run(
-            [TOKEN_LEDGER, *arguments],
-            env=self.environ,
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        self.held_back(done.stderr)
-        self.held_back(done.stdout, tokens=arguments[0] == "assertion")
-        return Done(done.returncode, done.stdout, done.stderr)
+        if self.own_process:
+            ended = subprocess.run(
+                [TOKEN_LEDGER, *arguments],
+                env=self.environ,
+                cwd=self.directory,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            done = Done(ended.returncode, ended.stdout, ended.stderr)
+        else:
+            done = Done(*run_in_process(arguments, self.environ, self.directory))
+        self.held_back(done.err)
+        self.held_back(done.out, tokens=arguments[0] == "assertion")
+        return done
 
     def answer(self, *arguments: str) -> str:
         """The standard output of a command that must succeed."""
