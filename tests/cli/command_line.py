@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -13,12 +14,15 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from psycopg.conninfo import conninfo_to_dict
 
+from api.database import Database, prepare
+from api.settings import load_settings
 from tests.cli.in_process import run_in_process
 
 TOKEN_LEDGER = Path(sys.executable).parent / "token-ledger"
@@ -127,6 +131,12 @@ class CommandLine:
             elif name.endswith("DATABASE_URL"):
                 with suppress(Exception):  # what is no URL has no password
                     yield password_of(value) or SECRET_KEY
+
+    def prepare(self) -> None:
+        """Make what a server makes before it serves: its keys, and in development the schema."""
+        settings = load_settings(self.environ)
+        with Database(settings) as database:
+            asyncio.run(prepare(settings, database, now=datetime.now(UTC)))
 
     @contextmanager
     def serving(self, *arguments: str) -> Iterator[Running]:

@@ -153,8 +153,7 @@ def test_a_database_that_is_newer_is_told(production: CommandLine, database_url:
 
 
 def test_another_secret_key_is_named(production: CommandLine) -> None:
-    with production.serving():
-        pass
+    production.prepare()
     told = refused(production.given(SECRET_KEY=OTHER_SECRET_KEY))
     assert told.startswith("TOKEN_LEDGER_SECRET_KEY does not open the keys of this database")
 
