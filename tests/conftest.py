@@ -17,6 +17,11 @@ from api.migrator import migrate
 from tests.postgres_server import postgres_server
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The short tests come last, so that no process has a long one left when the others have ended."""
+    items.sort(key=lambda item: item.path.parent.name == "unit")
+
+
 @dataclass(slots=True)
 class Copies:
     """Copies of a template. One that a test leaves is dropped when the next test leaves its own.
