@@ -36,7 +36,7 @@ def postgres_server(configuration: Mapping[str, str] | None = None) -> Iterator[
 
     `configuration` is set besides, or in place of, the settings of this module.
     """
-    home = Path(tempfile.mkdtemp(prefix="tl-", dir=_fastest()))
+    home = Path(tempfile.mkdtemp(prefix="tl-", dir=fastest_directory()))
     try:
         with EmbeddedPostgres(home, configuration={**_SETTINGS, **(configuration or {})}) as server:
             process = postmaster(home)
@@ -57,8 +57,8 @@ def _spare_handshakes(url: str) -> None:
             owner.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(sql.Literal(password)))
 
 
-def _fastest() -> Path | None:
-    """Where files are in memory, as there are a thousand a database; None: no room there, the usual place."""
+def fastest_directory() -> Path | None:
+    """Where a server's thousand files are in memory; None: there is no room, so where temporary files are."""
     try:
         free = shutil.disk_usage(_IN_MEMORY).free
     except OSError:
