@@ -55,13 +55,14 @@ class Copies:
 
 
 @pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
+def server_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A server on which databases may be made: TOKEN_LEDGER_DATABASE_URL's, else one of our own."""
     given = os.environ.get("TOKEN_LEDGER_DATABASE_URL")
     if given:
         yield given
         return
-    with postgres_server() as url:
+    proofs = any(item.get_closest_marker("proof") for item in request.session.items)  # of a million events
+    with postgres_server(large=proofs) as url:
         yield url
 
 

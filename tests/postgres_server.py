@@ -31,12 +31,13 @@ _ROUNDS_CAN_BE_SET = 160_000
 
 
 @contextmanager
-def postgres_server(configuration: Mapping[str, str] | None = None) -> Iterator[str]:
+def postgres_server(configuration: Mapping[str, str] | None = None, *, large: bool = False) -> Iterator[str]:
     """Start a server and give the URL of a maintenance database, as a superuser.
 
-    `configuration` is set besides, or in place of, the settings of this module.
+    `configuration` is set besides, or in place of, the settings of this module; what becomes `large` is never
+    made in memory.
     """
-    home = Path(tempfile.mkdtemp(prefix="tl-", dir=fastest_directory()))
+    home = Path(tempfile.mkdtemp(prefix="tl-", dir=None if large else fastest_directory()))
     try:
         with EmbeddedPostgres(home, configuration={**_SETTINGS, **(configuration or {})}) as server:
             process = postmaster(home)
