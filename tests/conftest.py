@@ -18,7 +18,7 @@ from tests.postgres_server import postgres_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests come first and the shortest last, so that the processes end at about the same time."""
+    """The longest tests come first and the shortest last, so that the processes end at the same time."""
     items.sort(key=lambda item: {"property": 0, "unit": 2}.get(item.path.parent.name, 1))
 
 
