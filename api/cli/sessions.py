@@ -16,7 +16,6 @@ import orjson
 from psycopg import AsyncConnection
 from rich.table import Table
 
-from api.cli.acting import bulk_revocation, operator
 from api.cli.output import add_row, console, printable, table
 from api.cli.parameters import AddressOrNetwork, Moment, Text
 from api.database import Database, reader_connection
@@ -164,6 +163,8 @@ def revoke(wanted: SessionFilter, reason: str, dry_run: bool, yes: bool) -> None
 async def _revoke(
     settings: Settings, url: str, wanted: SessionFilter, reason: str, *, dry_run: bool, yes: bool
 ) -> None:
+    from api.cli.acting import bulk_revocation, operator  # noqa: PLC0415 - half a second, for this command alone
+
     async with bulk_revocation(settings, url) as bulk:
         matched = (await bulk.preview(wanted)).matched
         if dry_run or not matched:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
@@ -34,8 +36,9 @@ class Mutation(TokenMutation, IssueMutation, AdministrationMutation):
     pass
 
 
+@cache
 def make_schema() -> strawberry.Schema:
-    """Types, resolvers and their texts."""
+    """Types, resolvers and their texts; whoever asks gets the same."""
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,

@@ -129,10 +129,12 @@ class RequestMaker:
         schemathesis.graphql.scalar("JSON", _as_one(json_values().map(literal)))
         self._invalid = schemathesis.graphql.from_url(url)
         valid = schemathesis.graphql.from_dict(self._invalid.raw_schema)
-        valid.hook("flatmap_body")(lambda _, document: self._filled(document))
+        valid.hook("flatmap_body")(lambda _, document: self._filling(document))
         self._operations = {one.ok().label: one.ok() for one in valid.get_all_operations()}
         self.schema: graphql.GraphQLSchema = valid.client_schema
         self._named = self._strategies_by_name()
+        self._filling = st.composite(self._filled)
+        self._valid = {operation: self._valid_requests(operation) for operation in self._operations}
 
     @property
     def operations(self) -> list[str]:
@@ -142,7 +144,7 @@ class RequestMaker:
     def requests(self, operation: str) -> st.SearchStrategy[Request]:
         """Requests of one root field: seven of eight with a document that fits the schema."""
         return st.integers(0, 7).flatmap(
-            lambda number: self._valid_requests(operation) if number else self._invalid_requests(operation)
+            lambda number: self._valid[operation] if number else self._invalid_requests(operation)
         )
 
     def _invalid_requests(self, operation: str) -> st.SearchStrategy[Request]:
@@ -152,7 +154,7 @@ class RequestMaker:
 
         def request(case: Any) -> st.SearchStrategy[Request]:
             if case.meta.generation.mode is not GenerationMode.NEGATIVE:
-                return self._valid_requests(operation)
+                return self._valid[operation]
             return st.just(
                 Request(operation=operation, query=case.body, variables={}, caller="root", valid=False)
             )
@@ -162,10 +164,11 @@ class RequestMaker:
     def _valid_requests(self, operation: str) -> st.SearchStrategy[Request]:
         is_query = operation.startswith("Query.")
         by_cookie = operation in ("Mutation.refresh", "Mutation.logout", "Mutation.login")
+        cases = self._operations[operation].as_strategy()
 
         @st.composite
         def made(draw: st.DrawFn) -> Request:
-            case = draw(self._operations[operation].as_strategy())
+            case = draw(cases)
             query, variables = case.body, {}
             if draw(st.booleans()):
                 query, variables = self._with_variables(query, draw)
@@ -212,23 +215,18 @@ class RequestMaker:
         kind = "mutation" if text.startswith("mutation") else "query"
         return f"{kind} ({', '.join(declared)}) {text.removeprefix(kind).lstrip()}", variables
 
-    def _filled(self, document: DocumentNode) -> st.SearchStrategy[DocumentNode]:
+    def _filled(self, draw: st.DrawFn, document: DocumentNode) -> DocumentNode:
         """The document with most texts drawn by name, and with `__typename` of what each root field gives."""
-
-        @st.composite
-        def filled(draw: st.DrawFn) -> DocumentNode:
-            (operation,) = document.definitions
-            assert isinstance(operation, OperationDefinitionNode)
-            (root,) = operation.selection_set.selections
-            assert isinstance(root, FieldNode)
-            new = self._field(root, draw)
-            typename = FieldNode(name=NameNode(value="__typename"))
-            below = new.selection_set.selections if new.selection_set else ()
-            new = _copy(new, selection_set=SelectionSetNode(selections=(typename, *below)))
-            whole = _copy(operation, selection_set=SelectionSetNode(selections=(new,)))
-            return DocumentNode(definitions=(whole,))
-
-        return filled()
+        (operation,) = document.definitions
+        assert isinstance(operation, OperationDefinitionNode)
+        (root,) = operation.selection_set.selections
+        assert isinstance(root, FieldNode)
+        new = self._field(root, draw)
+        typename = FieldNode(name=NameNode(value="__typename"))
+        below = new.selection_set.selections if new.selection_set else ()
+        new = _copy(new, selection_set=SelectionSetNode(selections=(typename, *below)))
+        whole = _copy(operation, selection_set=SelectionSetNode(selections=(new,)))
+        return DocumentNode(definitions=(whole,))
 
     def _field(self, node: FieldNode, draw: st.DrawFn) -> FieldNode:
         arguments = tuple(

@@ -82,6 +82,8 @@ class Server:
     elapsed: timedelta = timedelta(0)
     application: Any = field(init=False)
     http: Http = field(init=False)
+    owner: psycopg.Connection[Any] | None = field(init=False, default=None)
+    """The connection of `execute`, once it is made."""
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.elapsed
@@ -173,9 +175,10 @@ class Server:
 
     def execute(self, statement: str, *parameters: object) -> list[Any]:
         """A statement of the database's owner."""
-        with psycopg.connect(self.database_url, autocommit=True) as connection:
-            cursor = connection.execute(statement.encode(), parameters or None)
-            return cursor.fetchall() if cursor.description else []
+        if self.owner is None or self.owner.closed:
+            self.owner = psycopg.connect(self.database_url, autocommit=True, prepare_threshold=None)
+        cursor = self.owner.execute(statement.encode(), parameters or None)
+        return cursor.fetchall() if cursor.description else []
 
 
 @asynccontextmanager
@@ -205,8 +208,12 @@ async def running_server(
     )
     server.application = application
     server.http = Http(application)
-    async with application.lifespan():
-        yield server
+    try:
+        async with application.lifespan():
+            yield server
+    finally:
+        if server.owner is not None:
+            server.owner.close()
     assert await differences(database_url) == []
 
 

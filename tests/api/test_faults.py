@@ -23,6 +23,7 @@ from tests.api.http import Answer, Http
 from tests.api.live import listening
 from tests.api.server import LOGIN, LOGOUT, REFRESH, Server, running_server
 from tests.api.test_cookies import kept, sign_in
+from tests.postgres_server import fastest_directory
 
 WITHIN_SECONDS = 5
 ME = "{ me { id sessions { edges { cursor } } } }"
@@ -74,7 +75,9 @@ def parents() -> Iterator[tuple[int, int]]:
 
 @pytest.fixture
 def database() -> Iterator[Database]:
-    with tempfile.TemporaryDirectory(prefix="tl-", ignore_cleanup_errors=True) as home:
+    with tempfile.TemporaryDirectory(
+        prefix="tl-", dir=fastest_directory(), ignore_cleanup_errors=True
+    ) as home:
         database = Database(Path(home))
         with database.server:
             with psycopg.connect(database.server.url, autocommit=True) as connection:

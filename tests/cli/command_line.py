@@ -1,7 +1,8 @@
-"""The console script as its users run it: a process with an environment of its own, telling no secret."""
+"""Commands as their users run them: with an environment of their own, telling no secret."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -13,11 +14,16 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from psycopg.conninfo import conninfo_to_dict
+
+from api.database import Database, prepare
+from api.settings import load_settings
+from tests.cli.in_process import run_in_process
 
 TOKEN_LEDGER = Path(sys.executable).parent / "token-ledger"
 SECRET_KEY = base64.b64encode(bytes(range(100, 132))).decode()
@@ -57,6 +63,8 @@ class CommandLine:
 
     environ: Mapping[str, str]
     directory: Path
+    own_process: bool = False
+    """Whether a command is run by the console script; else by its entry point, inside this process."""
 
     def given(self, **variables: str | None) -> CommandLine:
         """With some variables TOKEN_LEDGER_* given, or, where it is None, taken away."""
@@ -68,20 +76,28 @@ class CommandLine:
         """With variables of other programs."""
         return replace(self, environ={**self.environ, **variables})
 
+    def as_process(self) -> CommandLine:
+        """As its users run it: each command once, and whatever needs its own logs, signals or streams."""
+        return replace(self, own_process=True)
+
     def run(self, *arguments: str | bytes) -> Done:
         """Run a command to its end."""
-        done = subprocess.run(
-            [TOKEN_LEDGER, *arguments],
-            env=self.environ,
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        self.held_back(done.stderr)
-        self.held_back(done.stdout, tokens=arguments[0] == "assertion")
-        return Done(done.returncode, done.stdout, done.stderr)
+        if self.own_process:
+            ended = subprocess.run(
+                [TOKEN_LEDGER, *arguments],
+                env=self.environ,
+                cwd=self.directory,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            done = Done(ended.returncode, ended.stdout, ended.stderr)
+        else:
+            done = Done(*run_in_process(arguments, self.environ, self.directory))
+        self.held_back(done.err)
+        self.held_back(done.out, tokens=arguments[0] == "assertion")
+        return done
 
     def answer(self, *arguments: str) -> str:
         """The standard output of a command that must succeed."""
@@ -115,6 +131,12 @@ class CommandLine:
             elif name.endswith("DATABASE_URL"):
                 with suppress(Exception):  # what is no URL has no password
                     yield password_of(value) or SECRET_KEY
+
+    def prepare(self) -> None:
+        """Make what a server makes before it serves: its keys, and in development the schema."""
+        settings = load_settings(self.environ)
+        with Database(settings) as database:
+            asyncio.run(prepare(settings, database, now=datetime.now(UTC)))
 
     @contextmanager
     def serving(self, *arguments: str) -> Iterator[Running]:

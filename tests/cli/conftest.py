@@ -15,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from api.embedded_watchdog import is_alive, postmaster
 from tests.cli.command_line import SECRET_KEY, CommandLine, eventually, with_password
+from tests.postgres_server import fastest_directory
 
 
 @pytest.fixture
@@ -50,7 +51,9 @@ def production(command_line: CommandLine) -> CommandLine:
 @pytest.fixture
 def embedded(bare: CommandLine) -> Iterator[CommandLine]:
     """With the embedded PostgreSQL, below a directory with a path short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="tl-", ignore_cleanup_errors=True) as home:
+    with tempfile.TemporaryDirectory(
+        prefix="tl-", dir=fastest_directory(), ignore_cleanup_errors=True
+    ) as home:
         yield CommandLine(environ={**bare.environ, "HOME": home}, directory=bare.directory)
         server = postmaster(postgres_home(home))
         eventually(lambda: server is None or not is_alive(server), seconds=30)

@@ -24,7 +24,7 @@ def claims(command_line: CommandLine, *arguments: str) -> Any:
 
 
 def test_it_prints_an_assertion_of_five_minutes_and_nothing_else(development: CommandLine) -> None:
-    found = claims(development, "--subject", "ada")
+    found = claims(development.as_process(), "--subject", "ada")
     assert found["sub"] == "ada"
     assert "http://127.0.0.1:8000" in found["aud"]
     assert found["exp"] - found["iat"] == 300

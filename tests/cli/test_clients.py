@@ -52,8 +52,9 @@ def everything_stored(database_url: str) -> str:
 def test_a_confidential_client_gets_a_secret_of_which_a_hash_is_kept(
     command_line: CommandLine, database_url: str
 ) -> None:
+    process = command_line.as_process()
     made = created(
-        command_line, "backend", "--scope", "sessions:issue", "--scope", "audit:read", "--set", "grace=3s"
+        process, "backend", "--scope", "sessions:issue", "--scope", "audit:read", "--set", "grace=3s"
     )
     assert list(made) == ["client_id", "client_secret"]
     assert made["client_id"] == "backend"
@@ -74,7 +75,7 @@ def test_a_confidential_client_gets_a_secret_of_which_a_hash_is_kept(
             },
         )
     ]
-    assert listed(command_line)["backend"] | {"created_at": ""} == {
+    assert listed(process)["backend"] | {"created_at": ""} == {
         "client_id": "backend",
         "kind": "confidential",
         "scopes": ["audit:read", "sessions:issue"],
@@ -124,7 +125,7 @@ def test_a_rotated_secret_is_another_and_the_event_says_so(
     command_line: CommandLine, database_url: str
 ) -> None:
     first = created(command_line, "backend", "--scope", "audit:read")
-    second = json.loads(command_line.answer("clients", "rotate-secret", "backend", "--json"))
+    second = json.loads(command_line.as_process().answer("clients", "rotate-secret", "backend", "--json"))
     assert second["client_id"] == "backend"
     assert second["client_secret"] != first["client_secret"]
     assert recorded(database_url)[1:] == [
@@ -154,7 +155,7 @@ def test_rules_and_scopes_are_changed_one_by_one_and_taken_back(
         {"client_id": "web", "policy": {"lost_response_window": 3600, "max_sessions": 3}},
     ]
     created(command_line, "backend", "--scope", "audit:read")
-    command_line.answer("clients", "update", "backend", "--scope", "sessions:admin")
+    command_line.as_process().answer("clients", "update", "backend", "--scope", "sessions:admin")
     assert listed(command_line)["backend"]["scopes"] == ["sessions:admin"]
     command_line.answer("clients", "update", "backend", "--no-scopes")
     assert listed(command_line)["backend"]["scopes"] == []

@@ -25,8 +25,10 @@ def tells_the_story(told: str) -> None:
 
 def test_the_story_holds_on_a_database_that_is_given(command_line: CommandLine) -> None:
     """Whatever the environment says of development, and of a proxy that cannot reach this machine."""
-    around = command_line.given(DEVELOPMENT="off", GRACE_PERIOD="60").beside(
-        http_proxy="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1"
+    around = (
+        command_line.as_process()
+        .given(DEVELOPMENT="off", GRACE_PERIOD="60")
+        .beside(http_proxy="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1")
     )
     tells_the_story(around.answer("demo", "--exit"))
     tells_the_story(around.answer("demo", "--exit"))
@@ -35,13 +37,13 @@ def test_the_story_holds_on_a_database_that_is_given(command_line: CommandLine) 
 
 @pytest.mark.embedded_only
 def test_the_story_holds_with_nothing_but_a_home(embedded: CommandLine) -> None:
-    tells_the_story(embedded.answer("demo", "--exit"))
+    tells_the_story(embedded.as_process().answer("demo", "--exit"))
 
 
 def test_a_step_that_does_not_hold_ends_the_walk_with_status_1(command_line: CommandLine) -> None:
     """With HIDE_REUSE the thief is told what anybody is told of a revoked session, so step 4 cannot hold."""
     hidden = command_line.given(HIDE_REUSE="on").beside(PYTHONIOENCODING="ascii")  # without the letter either
-    done = hidden.run("demo", "--exit")
+    done = hidden.as_process().run("demo", "--exit")
     assert (done.status, done.err) == (1, "")
     assert done.out.splitlines()[-1] == "\\u2717 REUSE_DETECTED: the thief gets nothing"
     assert "Every step held" not in done.out

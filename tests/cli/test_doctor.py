@@ -18,7 +18,7 @@ FINE = "nothing unsafe or contradictory was found\n"
 @pytest.mark.embedded_only
 def test_all_is_well_with_the_database_that_comes_along(embedded: CommandLine) -> None:
     with embedded.serving():  # which migrates and makes the keys
-        assert embedded.answer("doctor") == FINE
+        assert embedded.as_process().answer("doctor") == FINE
     assert json.loads(embedded.answer("doctor", "--json")) == {"findings": []}
 
 

@@ -42,13 +42,13 @@ def test_an_export_is_verified_by_whoever_has_its_files_and_the_key(
     command_line: CommandLine, bare: CommandLine, sealed: int, tmp_path: Path
 ) -> None:
     directory = tmp_path / "export"
-    told = command_line.answer("export", str(directory))
+    told = command_line.as_process().answer("export", str(directory))
     assert told.startswith(f"{sealed} events, leaves 0 to {sealed - 1} of ")
     keys = tmp_path / "log.vkey"
     keys.write_text("\n".join(command_line.answer("keys", "list").splitlines()[-2:]))
     manifest_hash = told.splitlines()[-1].rpartition(" ")[2]
 
-    verified = bare.answer("verify-export", str(directory), "--vkey", str(keys))
+    verified = bare.as_process().answer("verify-export", str(directory), "--vkey", str(keys))
     assert verified.startswith(f"verified: {sealed} events, leaves 0 to {sealed - 1} of ")
     assert manifest_hash in verified
     assert "is the export's own" not in verified

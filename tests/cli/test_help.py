@@ -52,16 +52,16 @@ def test_help_names_every_command_and_answers_at_once(bare: CommandLine) -> None
     fastest = 60.0
     for _ in range(3):
         started = time.monotonic()
-        told = bare.answer("--help")
+        told = bare.as_process().answer("--help")
         fastest = min(fastest, time.monotonic() - started)
     listed = {line.split()[0] for line in told.partition("Commands:")[2].splitlines() if line}
     assert listed == {command.partition(" ")[0] for command in COMMANDS}
-    assert bare.answer("-h") == told
+    assert bare.as_process().answer("-h") == told
     assert fastest < 1
 
 
 def test_the_version_is_the_one_of_the_package(bare: CommandLine) -> None:
-    assert bare.answer("--version") == f"token-ledger, version {version('token-ledger')}\n"
+    assert bare.as_process().answer("--version") == f"token-ledger, version {version('token-ledger')}\n"
 
 
 @pytest.mark.parametrize(

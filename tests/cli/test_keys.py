@@ -35,7 +35,7 @@ def test_both_kinds_rotate_while_a_server_goes_on_and_what_they_made_stays_good(
         pair = running.login()
         for kind in ("access", "refresh"):
             before = kids(command_line, kind)
-            told = command_line.answer("keys", "rotate", "--kind", kind)
+            told = command_line.as_process().answer("keys", "rotate", "--kind", kind)
             after = kids(command_line, kind)
             assert after["current"] == before["next"]
             assert after[before["current"]] == before["current"]
@@ -80,7 +80,7 @@ def test_a_list_has_no_private_part(command_line: CommandLine, database_url: str
         pass
     with psycopg.connect(database_url) as connection:
         sealed = [row[0] for row in connection.execute("SELECT sealed_private FROM keys")]
-    shown = command_line.answer("keys", "list")
+    shown = command_line.as_process().answer("keys", "list")
     in_full = command_line.answer("keys", "list", "--json")
     assert len(sealed) == 8
     for one in listed(command_line):
@@ -92,8 +92,7 @@ def test_a_list_has_no_private_part(command_line: CommandLine, database_url: str
 
 
 def test_another_secret_key_rotates_nothing(command_line: CommandLine) -> None:
-    with command_line.serving():
-        pass
+    command_line.prepare()
     before = listed(command_line)
     told = command_line.given(SECRET_KEY=OTHER_SECRET_KEY).refusal("keys", "rotate", "--kind", "access")
     assert told.startswith("TOKEN_LEDGER_SECRET_KEY does not open the keys of this database")
@@ -126,7 +125,7 @@ def test_a_revoked_key_is_replaced_and_what_it_made_is_worth_nothing(
     with command_line.serving() as running:
         pair = running.login()
         stolen = kids(command_line, "access")["current"]
-        told = command_line.answer("keys", "revoke", stolen, "--yes")
+        told = command_line.as_process().answer("keys", "revoke", stolen, "--yes")
         assert told == f"access: {stolen} is revoked; {kids(command_line, 'access')['current']} is used\n"
         eventually(lambda: is_refused(running, pair["accessToken"]))
         again = running.refresh(pair["refreshToken"])
@@ -142,10 +141,10 @@ def test_a_revoked_key_is_replaced_and_what_it_made_is_worth_nothing(
 
 
 def test_revoking_asks_first_and_knows_its_keys(command_line: CommandLine) -> None:
-    with command_line.serving():  # which makes them
-        current = kids(command_line, "access")["current"]
-        assert command_line.run("keys", "revoke", current).status == 130
-        assert kids(command_line, "access")["current"] == current
+    command_line.prepare()
+    current = kids(command_line, "access")["current"]
+    assert command_line.as_process().run("keys", "revoke", current).status == 130
+    assert kids(command_line, "access")["current"] == current
     assert "There is no key of this kid" in command_line.refusal("keys", "revoke", "x", "--yes")
 
 
@@ -156,7 +155,7 @@ def test_a_retired_key_signs_no_more_and_what_it_made_stays_good(
         pair = running.login()
         for kind in ("access", "refresh"):
             before = kids(command_line, kind)
-            told = command_line.answer("keys", "retire", before["current"])
+            told = command_line.as_process().answer("keys", "retire", before["current"])
             after = kids(command_line, kind)
             assert (after["current"], after[before["current"]]) == (before["next"], before["current"])
             assert told == (
@@ -178,8 +177,7 @@ def test_a_retired_key_signs_no_more_and_what_it_made_stays_good(
 def test_the_current_key_of_a_kind_or_a_waiting_one_can_be_retired(
     command_line: CommandLine, database_url: str
 ) -> None:
-    with command_line.serving():  # which makes them
-        pass
+    command_line.prepare()
     before = kids(command_line, "access")
     command_line.answer("keys", "retire", "--kind", "access")
     between = kids(command_line, "access")
@@ -205,8 +203,7 @@ def test_what_cannot_retire_is_told_and_recorded_nowhere(
     command_line: CommandLine, database_url: str
 ) -> None:
     assert "no current access key" in command_line.refusal("keys", "retire", "--kind", "access")
-    with command_line.serving():  # which makes them
-        pass
+    command_line.prepare()
     assert "There is no key of this kid" in command_line.refusal("keys", "retire", "x")
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE keys SET state = 'revoked', revoked_at = now() WHERE state = 'next'")

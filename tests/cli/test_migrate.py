@@ -38,7 +38,7 @@ def test_it_applies_what_is_missing_and_says_when_nothing_is(
     tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
     assert on_empty.answer("migrate", "--dry-run").splitlines() == [f"would apply {one}" for one in ALL]
     assert execute(empty_database_url, tables) == [(0,)]
-    assert on_empty.answer("migrate").splitlines() == [f"applied {one}" for one in ALL]
+    assert on_empty.as_process().answer("migrate").splitlines() == [f"applied {one}" for one in ALL]
     assert on_empty.answer("migrate") == "the schema is up to date\n"
     assert on_empty.answer("migrate", "--dry-run") == "the schema is up to date\n"
     assert on_empty.run("keys", "list").status == 0
@@ -68,7 +68,7 @@ def test_a_database_that_does_not_fit_is_left_alone(
 ) -> None:
     execute(database_url, change)
     before = execute(database_url, "SELECT * FROM schema_migrations ORDER BY number")
-    assert production.refusal("migrate").startswith(told)
+    assert production.as_process().refusal("migrate").startswith(told)
     assert production.refusal("migrate", "--dry-run").startswith(told)
     assert execute(database_url, "SELECT * FROM schema_migrations ORDER BY number") == before
 

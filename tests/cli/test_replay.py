@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -29,7 +30,7 @@ async def owner(database_url: str) -> Any:
 def test_a_view_that_is_right_has_no_difference(
     production: CommandLine, owner: psycopg.Connection[Any]
 ) -> None:
-    told = production.answer("replay", "--dry-run")
+    told = production.as_process().answer("replay", "--dry-run")
     assert told.startswith("active_tokens: 3 families, 6 events in ")
     assert told.endswith(": no difference\n")
     assert production.run("replay").status == 0
@@ -106,10 +107,10 @@ def test_events_that_nobody_recorded_fail_the_check_with_one_line(
 
 
 @pytest.mark.parametrize("name", ["audit_events", "audit_sessions", "security_hours"])
-async def test_a_projection_that_catches_up_is_compared_and_rebuilt(
+def test_a_projection_that_catches_up_is_compared_and_rebuilt(
     production: CommandLine, owner: psycopg.Connection[Any], database_url: str, name: str
 ) -> None:
-    await sealed_and_caught_up(database_url)
+    asyncio.run(sealed_and_caught_up(database_url))
     replay = ("replay", "--projection", name)
     told = production.answer(*replay, "--dry-run")
     assert told.startswith(f"{name}: 6 leaves in ")

@@ -54,7 +54,7 @@ def test_old_months_go_and_log_and_archive_are_verified(
         "2024-02: to be removed",
     ]
     assert not archive.exists()
-    told = command_line.answer("retention", "run", "--archive", str(archive)).splitlines()
+    told = command_line.as_process().answer("retention", "run", "--archive", str(archive)).splitlines()
     assert told[0] == f"exported: {archive / 'leaves-000000000000'}"
     assert told[1].startswith("2024-01: removed, 5 events, leaves ")
     assert told[1].endswith(", in leaves-000000000000")

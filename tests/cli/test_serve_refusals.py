@@ -24,6 +24,11 @@ def far_away(bare: CommandLine) -> CommandLine:
     return bare.given(DATABASE_URL=NOWHERE, SECRET_KEY=SECRET_KEY, ISSUER="https://login.example.com")
 
 
+def refused(command_line: CommandLine, *options: str) -> str:
+    """The line of a server that has set up its logs before it is refused, so that it needs a process."""
+    return command_line.as_process().refusal("serve", "--port", "0", *options)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -36,7 +41,6 @@ def far_away(bare: CommandLine) -> CommandLine:
         ("ISSUER", "http://login.example.com"),
         ("AUDIENCE", "a b"),
         ("SECRET_KEY", "swordfish"),
-        ("TRUSTED_ISSUERS", "/nonexistent"),
         ("ALLOWED_ORIGINS", "*"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("COOKIE_NAME", "__Host-a"),
@@ -67,7 +71,7 @@ def test_a_wrong_variable_is_named(far_away: CommandLine, name: str, value: str)
 
 
 def test_all_that_is_missing_in_production_is_named(bare: CommandLine) -> None:
-    told = bare.given(DEVELOPMENT="off").refusal("serve")
+    told = bare.given(DEVELOPMENT="off").as_process().refusal("serve")
     assert "TOKEN_LEDGER_DATABASE_URL, TOKEN_LEDGER_SECRET_KEY, TOKEN_LEDGER_ISSUER must be given" in told
     assert not (bare.directory / "home").exists()
 
@@ -80,15 +84,19 @@ def test_development_is_for_loopback_addresses(bare: CommandLine, host: str) -> 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "nobody.invalid", "a" * 70])
 def test_an_address_that_is_not_of_this_machine_is_named(far_away: CommandLine, host: str) -> None:
-    told = far_away.refusal("serve", "--host", host)
+    told = far_away.as_process().refusal("serve", "--host", host)
     assert told.startswith(f"cannot listen on {host} port 8000 (")
 
 
 def test_a_port_that_is_taken_is_named(far_away: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        told = far_away.refusal("serve", "--port", port)
+        told = far_away.as_process().refusal("serve", "--port", port)
     assert told.startswith(f"cannot listen on 127.0.0.1 port {port} (Address already in use)")
+
+
+def test_a_file_of_trusted_issuers_that_is_not_there_is_named(far_away: CommandLine) -> None:
+    assert "TOKEN_LEDGER_TRUSTED_ISSUERS" in refused(far_away.given(TRUSTED_ISSUERS="/nonexistent"))
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -97,12 +105,12 @@ def test_a_file_of_trusted_issuers_that_is_wrong_stops_all_workers(
 ) -> None:
     file = tmp_path / "issuers.toml"
     file.write_text("[[issuer]]\n")
-    told = production.given(TRUSTED_ISSUERS=str(file)).refusal("serve", "--port", "0", "--workers", workers)
+    told = refused(production.given(TRUSTED_ISSUERS=str(file)), "--workers", workers)
     assert told.startswith("TOKEN_LEDGER_TRUSTED_ISSUERS")
 
 
 def test_a_database_that_does_not_answer_is_told_within_seconds(far_away: CommandLine) -> None:
-    told = far_away.refusal("serve", "--port", "0")
+    told = refused(far_away)
     assert told.startswith("the database does not answer: ")
     assert "Connection refused" in told
     assert told.endswith("(TOKEN_LEDGER_DATABASE_URL)")
@@ -110,13 +118,13 @@ def test_a_database_that_does_not_answer_is_told_within_seconds(far_away: Comman
 
 
 def test_the_variable_of_the_address_that_does_not_answer_is_named(production: CommandLine) -> None:
-    told = production.given(MIGRATION_DATABASE_URL=NOWHERE).refusal("serve", "--port", "0")
+    told = refused(production.given(MIGRATION_DATABASE_URL=NOWHERE))
     assert told.endswith("(TOKEN_LEDGER_MIGRATION_DATABASE_URL)")
 
 
 def test_a_database_that_is_not_there_is_named(production: CommandLine, database_url: str) -> None:
     url = with_password(database_url).replace("/token_ledger_test_", "/no_such_")
-    told = production.given(DATABASE_URL=url).refusal("serve", "--port", "0")
+    told = refused(production.given(DATABASE_URL=url))
     assert "no_such_" in told
     assert "does not exist" in told
 
@@ -133,7 +141,7 @@ def test_a_wrong_password_is_not_repeated(production: CommandLine, database_url:
 def test_migrations_that_are_missing_in_production_are_told(
     production: CommandLine, empty_database_url: str
 ) -> None:
-    told = production.given(DATABASE_URL=with_password(empty_database_url)).refusal("serve", "--port", "0")
+    told = refused(production.given(DATABASE_URL=with_password(empty_database_url)))
     assert told.startswith("migrations 1 to ")
     assert told.endswith(" are missing: run token-ledger migrate")
 
@@ -141,13 +149,12 @@ def test_migrations_that_are_missing_in_production_are_told(
 def test_a_database_that_is_newer_is_told(production: CommandLine, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO schema_migrations (number, name, checksum) VALUES (9999, 'x', '')")
-    assert "upgrade the program" in production.refusal("serve", "--port", "0")
+    assert "upgrade the program" in refused(production)
 
 
 def test_another_secret_key_is_named(production: CommandLine) -> None:
-    with production.serving():
-        pass
-    told = production.given(SECRET_KEY=OTHER_SECRET_KEY).refusal("serve", "--port", "0")
+    production.prepare()
+    told = refused(production.given(SECRET_KEY=OTHER_SECRET_KEY))
     assert told.startswith("TOKEN_LEDGER_SECRET_KEY does not open the keys of this database")
 
 

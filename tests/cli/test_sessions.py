@@ -124,7 +124,8 @@ def test_pages_follow_one_another_to_the_end(production: CommandLine, recorded: 
 
 
 def test_a_line_of_json_has_the_fields_of_a_session(production: CommandLine, recorded: Recorded) -> None:
-    (line,) = production.answer("sessions", "list", "--json", "--device-label", "laptop").splitlines()
+    process = production.as_process()
+    (line,) = process.answer("sessions", "list", "--json", "--device-label", "laptop").splitlines()
     found = json.loads(line)
     assert found | {"last_used_at": "", "idle_expires_at": "", "absolute_expires_at": ""} == {
         "id": recorded.ids["laptop"],
@@ -197,7 +198,7 @@ def test_a_wrong_value_is_told_by_its_option(bare: CommandLine, option: str, val
 
 
 def test_a_session_is_shown_with_its_history(production: CommandLine, recorded: Recorded) -> None:
-    shown = production.answer("sessions", "show", recorded.ids["laptop"])
+    shown = production.as_process().answer("sessions", "show", recorded.ids["laptop"])
     assert f"{'subject':>20}  ada\n" in shown
     assert f"{'generation':>20}  1\n" in shown
     assert shown.index("TokenIssued") < shown.index("TokenRotated")
@@ -246,14 +247,15 @@ def test_revoke_counts_and_asks_first(
     assert command_line.answer("sessions", "revoke", "--subject", "ada", "--reason", "x", "--dry-run") == (
         "2 sessions match\n"
     )
-    assert command_line.run("sessions", "revoke", "--subject", "ada", "--reason", "x").status == 130
+    process = command_line.as_process()
+    assert process.run("sessions", "revoke", "--subject", "ada", "--reason", "x").status == 130
     assert ended(database_url) == []
 
 
 def test_revoke_ends_what_matches_each_with_its_event(
     command_line: CommandLine, recorded: Recorded, database_url: str
 ) -> None:
-    told = command_line.answer(
+    told = command_line.as_process().answer(
         "sessions", "revoke", "--subject", "ada", "--client-id", "web", "--reason", "lost laptop", "--yes"
     )
     assert told == "ended 1 sessions\n"

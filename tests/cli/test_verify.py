@@ -45,7 +45,7 @@ def test_a_ledger_is_verified_while_its_server_goes_on(command_line: CommandLine
     told = verified(command_line)
     assert (told["leaves"], told["sessions"], told["problems"], told["view_differences"]) == (8, 4, 0, 0)
     assert told["checkpoints"] == [8]
-    plain = command_line.answer("verify")
+    plain = command_line.as_process().answer("verify")
     assert plain.endswith("verified: the log is as it was signed at 8, and the view is what the events say\n")
 
 
@@ -64,7 +64,7 @@ def test_a_kept_checkpoint_must_be_the_beginning(
     sessions(running, 2)
     sealed(command_line, 4)
     kept = tmp_path / "kept"
-    kept.write_text(command_line.answer("checkpoint"))
+    kept.write_text(command_line.as_process().answer("checkpoint"))
     sessions(running, 2)
     sealed(command_line, 8)
     assert verified(command_line, "--checkpoint", str(kept))["checkpoints"] == [4, 8]

@@ -17,7 +17,10 @@ from benchmarks.processes import connections_by_process, cpu_seconds
 from benchmarks.refresh_run import drive_chains, run
 from benchmarks.service import Connection, Service, new_secret_key, running_service
 
-pytestmark = pytest.mark.embedded_only
+pytestmark = [
+    pytest.mark.embedded_only,
+    pytest.mark.xdist_group("benchmarks"),  # one database and one service for all of them
+]
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,6 +21,7 @@ from api.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from api.embedded_watchdog import is_alive, postmaster
 from api.postgres_account import NoAccountError, OtherUser, choose_account, namespaces_allowed
 from api.postgres_binaries import PostgresBinaries, find_binaries
+from tests.postgres_server import fastest_directory
 
 pytestmark = pytest.mark.embedded_only
 
@@ -40,7 +41,9 @@ for _ in sys.stdin:
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """Below a directory that only its owner can enter, with a path short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="tl-", ignore_cleanup_errors=True) as home:
+    with tempfile.TemporaryDirectory(
+        prefix="tl-", dir=fastest_directory(), ignore_cleanup_errors=True
+    ) as home:
         Path(home).chmod(0o700)
         yield Path(home) / "postgres"
         for file in Path(home).glob(
