@@ -98,8 +98,10 @@ def chained(recording_hashes: list[bytes | None]) -> bytes:
     """The chain, written down from its definition: a link each 256 leaves, and one for what is left."""
     chain = bytes(32)
     for start in range(0, len(recording_hashes), 256):
-        if link := b"".join(one for one in recording_hashes[start : start + 256] if one is not None):
-            chain = sha256(chain + link).digest()
+        link = recording_hashes[start : start + 256]
+        if any(link):
+            hashes = b"".join(one or bytes(32) for one in link)
+            chain = sha256(chain + (start // 256).to_bytes(8, "big") + hashes).digest()
     return chain
 
 
@@ -406,6 +408,28 @@ async def test_nothing_is_signed_that_the_checkpoint_outside_does_not_lead_to(
             await sealed_all(sealer_of(database_url, keys, file=file), connection)
         file.write_bytes(b"\xff")
         with pytest.raises(SealRefusedError, match="cannot be read"):
+            await sealed_all(sealer_of(database_url, keys, file=file), connection)
+    assert len((await read_log(database_url)).rows) == 300
+
+
+async def test_no_recordings_are_signed_that_the_checkpoint_outside_does_not_lead_to(
+    database_url: str, connection: AsyncConnection[Any], keys: LogKeyRing, tmp_path: Path
+) -> None:
+    """Where the newest checkpoint says nothing of them, as one that an older version signed."""
+    file = tmp_path / "checkpoint"
+    async with await AsyncConnection.connect(database_url, autocommit=True) as writer:
+        await append_many(writer, 300)
+        await sealed_all(sealer_of(database_url, keys, file=file), connection)
+        state = keys.open(file.read_text(), ORIGIN)
+        note = keys.signer(ORIGIN).sign(CheckpointBody(ORIGIN, 300, state.root).encode())
+        await writer.execute("UPDATE log_state SET note = %s", (note,))
+        await sealed_all(sealer_of(database_url, keys, file=file), connection)
+        assert keys.open(file.read_text(), ORIGIN) == state
+
+        await writer.execute("UPDATE log_state SET note = %s", (note,))
+        await meddle(database_url, "UPDATE log SET recording_hash = NULL WHERE leaf_index = 299")
+        await append_many(writer, 1)
+        with pytest.raises(SealRefusedError, match="other recordings than the checkpoint kept outside"):
             await sealed_all(sealer_of(database_url, keys, file=file), connection)
     assert len((await read_log(database_url)).rows) == 300
 
