@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -49,11 +49,23 @@ def worker_files() -> Iterator[Path | None]:
         remove(directory)
 
 
-def forget_worker(directory: Path, process: int) -> None:
-    """What was so in a worker that is dead is not so any more; what it counted stays."""
+def forget_all_but(directory: Path, living: Set[int]) -> None:
+    """What was so in a worker that is gone is not so any more, however it went; what it counted stays."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - after the variable is set
 
-    mark_process_dead(process, str(directory))
+    for process in {int(one.stem.rpartition("_")[2]) for one in directory.glob("gauge_live*_*.db")} - living:
+        mark_process_dead(process, str(directory))
+
+
+def are_there(directory: Path | None) -> bool:
+    """Whether a worker that begins now can count where the others do: it may have been cleaned away."""
+    if directory is None:
+        return False
+    if directory.is_dir():
+        return True
+    count_in_memory()
+    _log.warning("there are no metrics of several workers any more, as their files were removed: start again")
+    return False
 
 
 def remove(directory: Path) -> None:

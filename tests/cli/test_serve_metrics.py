@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 import urllib.request
@@ -70,6 +71,41 @@ def test_any_worker_tells_the_sums_of_all_and_nothing_that_was_so_in_a_dead_one(
         eventually(lambda: scrape(running)["token_ledger_workers",] == 2)
         eventually(lambda: scrape(running)["token_ledger_leading", "sealer"] == 1)
         assert scrape(running)["token_ledger_tokens_total", "ISSUED"] == LOGINS
+        running.process.terminate()
+        assert running.process.wait(timeout=15) == 0
+    assert list(temporary.iterdir()) == []
+
+
+def test_nothing_is_told_that_was_so_in_workers_which_were_exchanged(
+    command_line: CommandLine, temporary: Path
+) -> None:
+    with command_line.beside(TMPDIR=str(temporary)).serving("--workers", "2") as running:
+        eventually(lambda: len(counted(temporary)) == 2)
+        workers = running.workers()
+        running.process.send_signal(signal.SIGHUP)
+        eventually(lambda: len(running.workers() - workers) == 2, seconds=40)
+        eventually(lambda: scrape(running)["token_ledger_workers",] == 2)
+        eventually(lambda: scrape(running)["token_ledger_leading", "sealer"] == 1)
+        running.process.send_signal(signal.SIGTTOU)
+        eventually(lambda: len(running.workers()) == 1)
+        eventually(lambda: scrape(running)["token_ledger_workers",] == 1)
+
+
+def test_a_worker_that_finds_the_files_gone_serves_all_the_same(
+    command_line: CommandLine, temporary: Path
+) -> None:
+    with command_line.beside(TMPDIR=str(temporary)).serving("--workers", "2") as running:
+        eventually(lambda: len(counted(temporary)) == 2)
+        (directory,) = temporary.iterdir()
+        shutil.rmtree(directory)
+        workers = running.workers()
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        eventually(lambda: len(running.workers() - workers) == 2, seconds=40)
+        running.wait_until_ready()
+        running.login()
+        assert running.status("/metrics") == 403
+        assert [one for one in running.log() if "no metrics of several workers" in one["event"]]
         running.process.terminate()
         assert running.process.wait(timeout=15) == 0
     assert list(temporary.iterdir()) == []
