@@ -83,7 +83,7 @@ class DatabaseFamilies(Collector):
             row = await cursor.fetchone()
             assert row is not None  # noqa: S101 - a SELECT without FROM has a row
             return _Reading(
-                upkeep=await read_upkeep(connection),
+                upkeep=await read_upkeep(connection, counted=MOST_COUNTED),
                 keys=await list_keys(connection),
                 database_started_at=row[0],
             )
