@@ -23,7 +23,7 @@ from api.bounded_http import BoundedHttpProtocol
 from api.bounded_websocket import BoundedWebSocketProtocol
 from api.graphql_params import MAXIMUM_BODY
 from api.log import configure_logging
-from api.metrics.worker_files import are_there, count_in_memory, forget_all_but, remove, worker_files
+from api.metrics.worker_files import count_in_memory, forget_all_but, make_room, remove, worker_files
 from api.settings import Settings
 
 _log = structlog.get_logger("token_ledger")
@@ -54,7 +54,7 @@ class WorkerFactory:
         configure_logging(self.settings.log_format)
         if os.getppid() != self.parent:  # it died meanwhile, and what it made for its workers may be gone
             sys.exit(1)
-        counts = are_there(self.metrics_directory)
+        counts = make_room(self.metrics_directory)
         application = Application(
             # one worker's counts, told for those of all, would be wrong
             self.settings if counts else replace(self.settings, metrics_allow=()),

@@ -16,6 +16,9 @@ from tempfile import mkdtemp
 import structlog
 
 _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_ROOM = {"counter": 1 << 16, "gauge_livesum": 1 << 16, "histogram": 1 << 18}
+"""Bytes that hold every value of a worker, by the kind of what they are of."""
+_DRAFT = ".draft"
 
 _log = structlog.get_logger("token_ledger")
 
@@ -57,15 +60,31 @@ def forget_all_but(directory: Path, living: Set[int]) -> None:
         mark_process_dead(process, str(directory))
 
 
-def are_there(directory: Path | None) -> bool:
-    """Whether a worker that begins now can count where the others do: it may have been cleaned away."""
+def make_room(directory: Path | None) -> bool:
+    """Whether this process, a worker that begins, can count where the others do.
+
+    Its files are written in full. prometheus-client makes them with holes: a value for which the disk has no
+    room any more would end the process (SIGBUS).
+    """
     if directory is None:
         return False
-    if directory.is_dir():
-        return True
-    count_in_memory()
-    _log.warning("there are no metrics of several workers any more, as their files were removed: start again")
-    return False
+    try:
+        for kind, size in _ROOM.items():
+            file = directory / f"{kind}_{os.getpid()}.db"
+            if not file.exists():  # an earlier worker may have had the same number: what it counted stays
+                draft = file.with_suffix(_DRAFT)
+                draft.write_bytes(bytes(size))
+                draft.rename(file)
+    except OSError as error:
+        for draft in directory.glob(f"*_{os.getpid()}{_DRAFT}"):
+            draft.unlink(missing_ok=True)
+        count_in_memory()
+        _log.warning(
+            "there are no metrics of several workers, as their files cannot be written",
+            reason=error.strerror,
+        )
+        return False
+    return True
 
 
 def remove(directory: Path) -> None:
