@@ -193,6 +193,38 @@ async def begun_by_an_older_version(unguarded: Made, tmp_path: Path) -> int:
     return size
 
 
+async def test_recordings_are_vouched_for_on_both_sides_of_what_an_older_version_sealed(
+    unguarded: Made, tmp_path: Path
+) -> None:
+    """As where servers of two versions run at once, and the older one seals for a while."""
+    url, keys, size = unguarded.database_url, unguarded.keys, max(size for size, _ in unguarded.notes)
+    chance = random.Random(2)  # noqa: S311 - the same ledger each time
+    async with harness(url) as ledger, leader_connection(url) as connection:
+        await grown(ledger, chance, 100)
+        await sealed_all(sealer_of(url, keys), connection)
+        with psycopg.connect(url) as owner:
+            owner.execute("UPDATE log SET recording_hash = NULL WHERE leaf_index >= %s", (size,))
+            owner.execute("UPDATE tiles SET recordings = NULL WHERE (tile_index + 1) * 256 > %s", (size,))
+            state = owner.execute("SELECT next_index, root_hash FROM log_state").fetchone()
+            assert state is not None
+            note = keys.signer(ORIGIN).sign(CheckpointBody(ORIGIN, *state).encode())
+            owner.execute("UPDATE log_state SET note = %s", (note,))
+        await grown(ledger, chance, 100)
+        await sealed_all(sealer_of(url, keys, file=tmp_path / "checkpoint"), connection)
+    notes = [note for _, note in unguarded.notes]
+    assert state[0] - size > 256
+    assert await problems_of(url, *notes) == ([], 0)
+    for first in (size, state[0], state[0] + 1):
+        assert await problems_of(url, *notes, first=first) == ([], 0)
+    for changed in (state[0] + 7, size - 1):
+        with psycopg.connect(url) as owner:
+            record_a_day_earlier(owner, changed)
+            owner.execute(RERECORD, (changed,))
+        problems, _ = await problems_of(url, *notes)
+        assert problems
+        assert problems[0].index <= changed
+
+
 def record_a_day_earlier(owner: psycopg.Connection[Any], leaf_index: int) -> None:
     owner.execute(
         "UPDATE events AS e SET recorded_at = recorded_at - interval '1 day' FROM log AS l"
