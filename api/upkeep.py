@@ -34,12 +34,12 @@ class Upkeep:
     projections: Sequence[ProjectionLag]
 
 
-async def read_upkeep(connection: AsyncConnection[Any]) -> Upkeep:
-    """Four round trips."""
+async def read_upkeep(connection: AsyncConnection[Any], *, counted: int = 1) -> Upkeep:
+    """Four round trips; `counted` as for `read_lag`: anybody may ask `/readyz`, which counts none."""
     return Upkeep(
         run=await read_run(connection),
         months_ahead=await months_ahead(connection),
-        log=await read_lag(connection),
+        log=await read_lag(connection, counted=counted),
         projections=await read_lags(connection),
     )
 

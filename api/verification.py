@@ -146,11 +146,11 @@ async def verify(
         psycopg.Error: it stopped answering.
     """
     roots: dict[int, bool] = {}
-    located: list[int] = [one.index for one in signed.problems]
+    located: list[Problem] = list(signed.problems)
     vague: list[Problem] = []
     async for step in _verify(url, signed, parts, first=first, workers=workers):
         roots |= dict(step.roots)
-        located += [one.index for one in step.problems if one.last is None]
+        located += [one for one in step.problems if one.last is None]
         vague += [one for one in step.problems if one.last is not None]
         yield replace(step, problems=tuple(one for one in step.problems if one.last is None))
     good = [size for size in sorted(signed.vouched.roots) if roots.get(size)]
@@ -161,9 +161,14 @@ async def verify(
             vague.append(Problem(index=lower, what=what, last=size - 1))
     if signed.unsigned is not None:
         vague.append(Problem(index=max(good, default=0), what=signed.unsigned, last=signed.size))
-    located.sort()
-    beyond_roots = [_beyond(one, good) for one in vague]
-    unexplained = [one for one in beyond_roots if not _any_between(located, one.index, one.last or 0)]
+    of_any = sorted(one.index for one in located)
+    of_recordings = sorted(one.index for one in located if not one.of_leaves)
+    unexplained = []
+    for one in (_beyond(one, good) for one in vague):
+        last = one.last or 0
+        alone = not one.of_leaves and roots.get(last + 1, False)
+        if not _any_between(of_recordings if alone else of_any, one.index, last):
+            unexplained.append(one)
     yield Progress(problems=tuple(unexplained))
 
 

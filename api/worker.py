@@ -23,7 +23,7 @@ from api.bounded_http import BoundedHttpProtocol
 from api.bounded_websocket import BoundedWebSocketProtocol
 from api.graphql_params import MAXIMUM_BODY
 from api.log import configure_logging
-from api.metrics.worker_files import count_in_memory, forget_worker, remove, worker_files
+from api.metrics.worker_files import count_in_memory, forget_all_but, make_room, remove, worker_files
 from api.settings import Settings
 
 _log = structlog.get_logger("token_ledger")
@@ -54,8 +54,13 @@ class WorkerFactory:
         configure_logging(self.settings.log_format)
         if os.getppid() != self.parent:  # it died meanwhile, and what it made for its workers may be gone
             sys.exit(1)
+        counts = make_room(self.metrics_directory)
         application = Application(
-            self.settings, self.url, workers=self.workers, metrics_directory=self.metrics_directory
+            # one worker's counts, told for those of all, would be wrong
+            self.settings if counts else replace(self.settings, metrics_allow=()),
+            self.url,
+            workers=self.workers,
+            metrics_directory=self.metrics_directory if counts else None,
         )
         return Worker(application, parent=self.parent, orphaned=self._remove_metrics)
 
@@ -140,8 +145,7 @@ def run(
         return server.started
     with worker_files() as directory:
         factory = WorkerFactory(
-            # one worker's counts, told for those of all, would be wrong
-            settings=replace(settings, metrics_allow=()) if directory is None else settings,
+            settings=settings,
             url=url,
             workers=workers,
             parent=os.getpid(),
@@ -189,8 +193,9 @@ class _Supervisor(Multiprocess):
         for died in before:
             if died not in self.processes:
                 _log.warning("a worker died and was replaced", worker=died.pid, status=died.exitcode)
-                if self._metrics_directory is not None and died.pid is not None:
-                    forget_worker(self._metrics_directory, died.pid)
+        if self._metrics_directory is not None:
+            living = {one.pid for one in self.processes if one.pid is not None}
+            forget_all_but(self._metrics_directory, living)
 
 
 def server_config(factory: Callable[[], AsgiApplication], *, workers: int) -> Config:

@@ -394,6 +394,12 @@ class Sealer:
                 "the log is not the one of the checkpoint kept outside: its history was changed; run "
                 "token-ledger verify with that checkpoint"
             )
+        kept = body.recordings
+        if kept is not None and (await read_recordings(connection, body.size)).value() != kept:
+            raise SealRefusedError(
+                "the log has other recordings than the checkpoint kept outside; run token-ledger verify with "
+                "that checkpoint"
+            )
         return edge
 
     def _open(self, note: str, origin: str, which: str) -> CheckpointBody:

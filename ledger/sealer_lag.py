@@ -25,12 +25,12 @@ class Lag:
     unsealed_seconds: float
     """For how long about the oldest event that waits has been recorded; 0: none waits."""
     unsealed: int
-    """Events that wait; no more than `MOST_COUNTED` are counted."""
+    """Events that wait, as far as they were counted."""
 
 
-async def read_lag(connection: AsyncConnection[Any]) -> Lag:
-    """One round trip."""
-    cursor = await connection.execute(sql("ledger", "oldest_unsealed"), {"maximum": MOST_COUNTED})
+async def read_lag(connection: AsyncConnection[Any], *, counted: int = 1) -> Lag:
+    """One round trip, which reads as many events as are to be counted at the most."""
+    cursor = await connection.execute(sql("ledger", "oldest_unsealed"), {"maximum": counted})
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - the migration made the one row
     size, signed_at, seconds, unsealed = row

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 
 from ledger.log_tree import FullTile, LogTree
 from ledger.merkle_tree import HASH_LENGTH
-from ledger.recordings import RecordingChain, read_recordings
+from ledger.recordings import NONE, RecordingChain, read_recordings
 from ledger.sql_files import sql
 from ledger.tiles import TILE_WIDTH, Tile
 from ledger.tree_reader import read_root, read_tiles, read_tree
@@ -31,7 +31,8 @@ class Problem:
     """Where the place itself is not told: the last leaf that can be the reason. A problem of a leaf between
     them explains this one."""
     of_leaves: bool = True
-    """Whether a root that came out vouches for what is before it; none does for recordings."""
+    """Of what roots vouch for. No root does for recordings: and where one came out, nothing of the leaves
+    explains that the recordings did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,10 @@ async def verify_tree(
         yield TreeStep(leaves=0, problems=(Problem(index=0, what=f"tiles below leaf {first} are missing"),))
         return
     growing = _Growing(vouched, tree, await read_recordings(connection, first))
-    yield TreeStep(leaves=0, problems=(), roots=tuple(before))
+    found = _Found(roots=before)
+    for one in sorted(one for one in vouched.recordings if one <= first):
+        growing.hold_recordings(found, one, (await read_recordings(connection, one)).value())
+    yield TreeStep(leaves=0, problems=tuple(found.problems), roots=tuple(found.roots))
     step = _TILES_A_STEP * TILE_WIDTH
     while growing.size < size:
         start, until = growing.size, min(size, (growing.size // step + 1) * step)
@@ -79,10 +83,10 @@ async def verify_tree(
         for tile in await _read(connection, "log_tiles_between", start, until):
             end = min(until, (growing.size // TILE_WIDTH + 1) * TILE_WIDTH)
             if growing.takes_whole(tile, end):
-                growing.add_tile(found, hashes=tile[4], recording_hashes=tile[5], stored=tile[6])
+                growing.add_tile(found, *tile[4:])
             else:
                 rows = await _read(connection, "log_between", growing.size, end)
-                growing.add_leaves(found, rows, stored=tile[6])
+                growing.add_leaves(found, rows, stored=tile[7])
             if growing.size < end:
                 break
         if growing.size == size:
@@ -101,7 +105,8 @@ async def verify_tree(
 
 
 async def _read(connection: AsyncConnection[Any], statement: str, first: int, until: int) -> list[Any]:
-    cursor = await connection.execute(sql("ledger", statement), {"first": first, "until": until}, binary=True)
+    parameters = {"first": first, "until": until, "none": NONE}
+    cursor = await connection.execute(sql("ledger", statement), parameters, binary=True)
     return await cursor.fetchall()
 
 
@@ -140,11 +145,11 @@ class _Growing:
         return full and len(tile[4]) == TILE_WIDTH * HASH_LENGTH and within[0] == within[1]
 
     def add_tile(
-        self, found: _Found, *, hashes: bytes, recording_hashes: bytes, stored: bytes | None
+        self, found: _Found, hashes: bytes, recording_hashes: bytes, recorded: int, stored: bytes | None
     ) -> None:
-        """`stored`: the chain where the tile ends; an older version stored none."""
+        """`recorded`: how many have a recording hash; `stored`: the chain where the tile ends, if it is."""
         self._recordings.append_tile(recording_hashes)
-        found.unrecorded += TILE_WIDTH - len(recording_hashes) // HASH_LENGTH
+        found.unrecorded += TILE_WIDTH - recorded
         found.filled += self._tree.append_tile(hashes)
         self._compare(stored)
         self._hold(found)
@@ -174,20 +179,22 @@ class _Growing:
 
     def _hold(self, found: _Found) -> None:
         """What is, to what was signed at this size."""
-        root, recordings = self._vouched.roots.get(self.size), self._vouched.recordings.get(self.size)
+        root = self._vouched.roots.get(self.size)
         if root is not None:
             found.roots.append((self.size, self._tree.root() == root))
-        if recordings is None:
-            return
-        if self._recordings.value() != recordings:
-            self._other.clear()
-            what = f"the recordings of the first {self.size} leaves are not those that were signed"
-            altered = Problem(index=self._recorded_until, what=what, last=self.size - 1, of_leaves=False)
+        if self.size in self._vouched.recordings:
+            self.hold_recordings(found, self.size, self._recordings.value())
+
+    def hold_recordings(self, found: _Found, size: int, chain: bytes) -> None:
+        """The chain, to the one that was signed at this size."""
+        if chain != self._vouched.recordings[size]:
+            what = f"the recordings of the first {size} leaves are not those that were signed"
+            altered = Problem(index=self._recorded_until, what=what, last=size - 1, of_leaves=False)
             found.problems.append(altered)
         else:
-            self._recorded_until = self.size
+            self._recorded_until = size
             self.end(found)
-            self._other.clear()
+        self._other.clear()
 
 
 async def beyond(connection: AsyncConnection[Any]) -> Problem | None:

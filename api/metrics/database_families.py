@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from psycopg import AsyncConnection
@@ -27,6 +28,8 @@ from ledger.sealer_lag import MOST_COUNTED
 _WITHIN_SECONDS = 2.0
 _READ_EVERY_SECONDS = 1.0
 _STARTED = "SELECT pg_postmaster_start_time()"
+
+_log = structlog.get_logger("token_ledger")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,9 @@ class DatabaseFamilies(Collector):
             return await within(self._within_seconds, self._running)
         except NO_ANSWER:
             return None
+        except Exception:  # noqa: BLE001 - a row of a newer version, or that is none
+            _log.exception("metrics of the database cannot be told")
+            return None
 
     async def _read(self) -> _Reading:
         async with self._pool.connection(timeout=self._within_seconds) as connection:
@@ -77,7 +83,7 @@ class DatabaseFamilies(Collector):
             row = await cursor.fetchone()
             assert row is not None  # noqa: S101 - a SELECT without FROM has a row
             return _Reading(
-                upkeep=await read_upkeep(connection),
+                upkeep=await read_upkeep(connection, counted=MOST_COUNTED),
                 keys=await list_keys(connection),
                 database_started_at=row[0],
             )

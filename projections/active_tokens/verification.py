@@ -73,16 +73,24 @@ class _Reading:
     broken: set[UUID] = field(default_factory=set)
 
     def found(
-        self, index: int | None, stream: _Stream, version: int, what: str, *, since: int | None = None
+        self,
+        index: int | None,
+        stream: _Stream,
+        version: int,
+        what: str,
+        *,
+        since: int | None = None,
+        of_leaf: bool = True,
     ) -> None:
         """An event without a place is one that would follow on the sealed ones.
 
-        `since`: the first leaf that can be the reason, where `index` is only where it shows.
+        `since`: the first leaf that can be the reason, where `index` is only where it shows. `of_leaf`: of
+        what its leaf holds.
         """
         place = self.size if index is None else index
         what = f"event {stream.stream_id}:{version} {what}"
         if since is None:
-            self.problems.append(Problem(index=place, what=what))
+            self.problems.append(Problem(index=place, what=what, of_leaves=of_leaf))
         else:
             self.problems.append(Problem(index=min(since, place), what=what, last=place))
 
@@ -219,7 +227,7 @@ def _read(reading: _Reading, stream: _Stream, row: Sequence[Any]) -> None:
         reading.found(index, stream, version, "is not the one that was sealed")
     if rerecorded:
         what = "has not the position, transaction and time of recording that it was sealed with"
-        reading.found(index, stream, version, what)
+        reading.found(index, stream, version, what, of_leaf=False)
     if version != stream.version + 1:
         what = f"follows on version {stream.version}" if stream.version else "has none before it"
         reading.found(index, stream, version, what, since=stream.index + 1)

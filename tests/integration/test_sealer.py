@@ -98,8 +98,10 @@ def chained(recording_hashes: list[bytes | None]) -> bytes:
     """The chain, written down from its definition: a link each 256 leaves, and one for what is left."""
     chain = bytes(32)
     for start in range(0, len(recording_hashes), 256):
-        if link := b"".join(one for one in recording_hashes[start : start + 256] if one is not None):
-            chain = sha256(chain + link).digest()
+        link = recording_hashes[start : start + 256]
+        if any(link):
+            hashes = b"".join(one or bytes(32) for one in link)
+            chain = sha256(chain + (start // 256).to_bytes(8, "big") + hashes).digest()
     return chain
 
 
@@ -410,6 +412,28 @@ async def test_nothing_is_signed_that_the_checkpoint_outside_does_not_lead_to(
     assert len((await read_log(database_url)).rows) == 300
 
 
+async def test_no_recordings_are_signed_that_the_checkpoint_outside_does_not_lead_to(
+    database_url: str, connection: AsyncConnection[Any], keys: LogKeyRing, tmp_path: Path
+) -> None:
+    """Where the newest checkpoint says nothing of them, as one that an older version signed."""
+    file = tmp_path / "checkpoint"
+    async with await AsyncConnection.connect(database_url, autocommit=True) as writer:
+        await append_many(writer, 300)
+        await sealed_all(sealer_of(database_url, keys, file=file), connection)
+        state = keys.open(file.read_text(), ORIGIN)
+        note = keys.signer(ORIGIN).sign(CheckpointBody(ORIGIN, 300, state.root).encode())
+        await writer.execute("UPDATE log_state SET note = %s", (note,))
+        await sealed_all(sealer_of(database_url, keys, file=file), connection)
+        assert keys.open(file.read_text(), ORIGIN) == state
+
+        await writer.execute("UPDATE log_state SET note = %s", (note,))
+        await meddle(database_url, "UPDATE log SET recording_hash = NULL WHERE leaf_index = 299")
+        await append_many(writer, 1)
+        with pytest.raises(SealRefusedError, match="other recordings than the checkpoint kept outside"):
+            await sealed_all(sealer_of(database_url, keys, file=file), connection)
+    assert len((await read_log(database_url)).rows) == 300
+
+
 async def forged_root(database_url: str, forged: int) -> bytes:
     tree = Frontier()
     for index, *_, leaf_hash in (await read_log(database_url)).rows:
@@ -520,8 +544,10 @@ async def test_what_waits_is_told_before_the_log_has_begun_and_not_once_it_is_se
         lag = await read_lag(connection)
         assert (lag.size, lag.unsealed_seconds, lag.unsealed) == (3, 0, 0)
         await append_many(writer, 2)
-    lag = await read_lag(connection)
+    lag = await read_lag(connection, counted=10)
     assert (lag.size, lag.unsealed_seconds > 0, lag.unsealed) == (3, True, 2)
+    lag = await read_lag(connection)  # no more is read than is to be counted
+    assert (lag.size, lag.unsealed_seconds > 0, lag.unsealed) == (3, True, 1)
 
 
 async def test_an_older_checkpoint_does_not_replace_a_newer_one(tmp_path: Path, keys: LogKeyRing) -> None:

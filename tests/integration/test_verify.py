@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -135,6 +136,44 @@ async def test_events_that_are_not_sealed_yet_are_verified_as_well(made: Made) -
 async def test_a_log_that_an_older_version_began_is_vouched_for_from_where_recordings_begin(
     unguarded: Made, tmp_path: Path
 ) -> None:
+    size = await begun_by_an_older_version(unguarded, tmp_path)
+    assert await problems_of(unguarded.database_url) == ([], 0)
+    assert await unrecorded(unguarded.database_url) == size
+    with psycopg.connect(unguarded.database_url) as owner:
+        for changed in (size - 1, size + 700):
+            record_a_day_earlier(owner, changed)
+    problems, _ = await problems_of(unguarded.database_url)
+    assert [one.index for one in problems] == [size + 700]
+
+
+async def test_a_recording_vouches_for_its_own_leaf_alone_where_an_older_version_sealed_those_before(
+    unguarded: Made, tmp_path: Path
+) -> None:
+    size = await begun_by_an_older_version(unguarded, tmp_path)
+    assert size % 256
+    with psycopg.connect(unguarded.database_url) as owner:
+        # The newer leaf's recording becomes the older one's, in the row as in the log: nothing is left of it.
+        owner.execute(
+            "UPDATE events AS e SET position = n.position, recorded_at = n.recorded_at, xid = n.xid"
+            " FROM log AS l, log AS m JOIN events AS n ON n.stream_id = m.stream_id AND n.version = m.version"
+            " WHERE l.leaf_index = %s AND m.leaf_index = %s"
+            " AND e.stream_id = l.stream_id AND e.version = l.version",
+            (size - 1, size),
+        )
+        owner.execute(
+            "UPDATE log SET recording_hash = (SELECT recording_hash FROM log WHERE leaf_index = %s)"
+            " WHERE leaf_index = %s",
+            (size, size - 1),
+        )
+        owner.execute("UPDATE log SET recording_hash = NULL WHERE leaf_index = %s", (size,))
+        record_a_day_earlier(owner, size)
+    problems, _ = await problems_of(unguarded.database_url)
+    assert problems
+    assert problems[0].index <= size
+
+
+async def begun_by_an_older_version(unguarded: Made, tmp_path: Path) -> int:
+    """As if what there is had been sealed before recordings were signed, and more since; how much it was."""
     size = max(size for size, _ in unguarded.notes)
     with psycopg.connect(unguarded.database_url) as owner:
         owner.execute("UPDATE log SET recording_hash = NULL")
@@ -143,6 +182,7 @@ async def test_a_log_that_an_older_version_began_is_vouched_for_from_where_recor
         assert root is not None
         note = unguarded.keys.signer(ORIGIN).sign(CheckpointBody(ORIGIN, size, root[0]).encode())
         owner.execute("UPDATE log_state SET note = %s", (note,))
+    (tmp_path / "checkpoint").unlink()
     sealer = sealer_of(unguarded.database_url, unguarded.keys, file=tmp_path / "checkpoint")
     async with harness(unguarded.database_url) as ledger:
         for _ in range(3):  # the second goes on within a tile, the third after a full one
@@ -150,17 +190,82 @@ async def test_a_log_that_an_older_version_began_is_vouched_for_from_where_recor
             async with leader_connection(unguarded.database_url) as connection:
                 await sealed_all(sealer, connection)
             sealer = sealer_of(unguarded.database_url, unguarded.keys, file=tmp_path / "checkpoint")
-    assert await problems_of(unguarded.database_url) == ([], 0)
-    assert await unrecorded(unguarded.database_url) == size
+    return size
+
+
+async def test_recordings_are_vouched_for_on_both_sides_of_what_an_older_version_sealed(
+    unguarded: Made, tmp_path: Path
+) -> None:
+    """As where servers of two versions run at once, and the older one seals for a while."""
+    url, keys, size = unguarded.database_url, unguarded.keys, max(size for size, _ in unguarded.notes)
+    chance = random.Random(2)  # noqa: S311 - the same ledger each time
+    async with harness(url) as ledger, leader_connection(url) as connection:
+        await grown(ledger, chance, 100)
+        await sealed_all(sealer_of(url, keys), connection)
+        with psycopg.connect(url) as owner:
+            owner.execute("UPDATE log SET recording_hash = NULL WHERE leaf_index >= %s", (size,))
+            owner.execute("UPDATE tiles SET recordings = NULL WHERE (tile_index + 1) * 256 > %s", (size,))
+            state = owner.execute("SELECT next_index, root_hash FROM log_state").fetchone()
+            assert state is not None
+            note = keys.signer(ORIGIN).sign(CheckpointBody(ORIGIN, *state).encode())
+            owner.execute("UPDATE log_state SET note = %s", (note,))
+        await grown(ledger, chance, 100)
+        await sealed_all(sealer_of(url, keys, file=tmp_path / "checkpoint"), connection)
+    notes = [note for _, note in unguarded.notes]
+    assert state[0] - size > 256
+    assert await problems_of(url, *notes) == ([], 0)
+    for first in (size, state[0], state[0] + 1):
+        assert await problems_of(url, *notes, first=first) == ([], 0)
+    for changed in (state[0] + 7, size - 1):
+        with psycopg.connect(url) as owner:
+            record_a_day_earlier(owner, changed)
+            owner.execute(RERECORD, (changed,))
+        problems, _ = await problems_of(url, *notes)
+        assert problems
+        assert problems[0].index <= changed
+
+
+def record_a_day_earlier(owner: psycopg.Connection[Any], leaf_index: int) -> None:
+    owner.execute(
+        "UPDATE events AS e SET recorded_at = recorded_at - interval '1 day' FROM log AS l"
+        " WHERE l.leaf_index = %s AND l.stream_id = e.stream_id AND l.version = e.version",
+        (leaf_index,),
+    )
+
+
+RERECORD = (
+    "UPDATE log AS l SET recording_hash ="
+    " sha256(int8send(e.position) || timestamptz_send(e.recorded_at) || xid8send(e.xid)) FROM events AS e"
+    " WHERE l.leaf_index = %s AND e.stream_id = l.stream_id AND e.version = l.version"
+)
+
+
+async def test_what_else_is_wrong_does_not_hide_a_recording_that_is_not_the_signed_one(
+    unguarded: Made,
+) -> None:
     with psycopg.connect(unguarded.database_url) as owner:
-        for changed in (size - 1, size + 700):
-            owner.execute(
-                "UPDATE events AS e SET recorded_at = recorded_at - interval '1 day' FROM log AS l"
-                " WHERE l.leaf_index = %s AND l.stream_id = e.stream_id AND l.version = e.version",
-                (changed,),
-            )
+        record_a_day_earlier(owner, 10)
+        owner.execute(RERECORD, (10,))
+        owner.execute(
+            "UPDATE events AS e SET actor = 'mallory' FROM log AS l WHERE l.leaf_index = 40"
+            " AND e.stream_id = l.stream_id AND e.version = l.version"
+        )
     problems, _ = await problems_of(unguarded.database_url)
-    assert [one.index for one in problems] == [size + 700]
+    assert problems[0].index <= 10
+    assert 40 in [one.index for one in problems]
+
+
+async def test_recordings_are_held_to_what_was_signed_where_verifying_begins_at_the_end(
+    unguarded: Made,
+) -> None:
+    size = max(size for size, _ in unguarded.notes)
+    with psycopg.connect(unguarded.database_url) as owner:
+        record_a_day_earlier(owner, size - 1)
+        owner.execute(RERECORD, (size - 1,))
+    for first in (size - 1, size):
+        problems, _ = await problems_of(unguarded.database_url, first=first)
+        assert problems, first
+        assert problems[0].index <= size - 1
 
 
 async def unrecorded(database_url: str) -> int:
