@@ -97,6 +97,6 @@ async def test_offline_from_the_start_it_is_not_known_who_is_signed_in(
     site.proxy.go_offline()
     assert await tab.token() == NETWORK
     site.proxy.offline = False
-    assert isinstance(await tab.token(), str)
+    await tab.page.wait_for_function("ledger.accessToken !== null")
     assert (await tab.session())["id"] == session["id"]
     assert await tab.told() == []
