@@ -87,7 +87,8 @@ async function burst(times) {
   const before = counts.refreshes;
   try {
     await Promise.all(Array.from({ length: times }, () => ledger.getAccessToken({ refused })));
-    say(`${times} calls were refused; this tab refreshed ${counted(counts.refreshes - before, "time")}.`);
+    show();
+    say(`The token was refused ${times} times; this tab refreshed ${counted(counts.refreshes - before, "time")}.`);
   } catch (error) {
     tell(error);
   }
