@@ -195,7 +195,7 @@ async def test_a_window_that_is_opened_tells_its_opener_nothing(victim: Victim) 
                 )
             popup = await opened.value
             await popup.wait_for_load_state()
-            assert (await popup.title()).startswith("Token Ledger")  # it is open, for the user
+            assert "Token Ledger" in await popup.title()  # it is open, for the user
             assert await popup.evaluate("window.opener") is None
             assert await stranger.evaluate("popup.closed")  # to its opener
             assert await stranger.evaluate(read) in ("SecurityError", "TypeError")
