@@ -46,6 +46,7 @@ from api.prepared_operation import Operations
 from api.sealed_feed import SealedFeed
 from api.settings import Settings, log_origin
 from api.trusted_issuers import TrustedIssuer, load_trusted_issuers
+from api.web_files import WebFiles
 from ledger import sealer
 from ledger.administration import Administration
 from ledger.audit_reading import AuditReading
@@ -311,6 +312,7 @@ class Application:
                 Route("/.well-known/jwks.json", self._jwks),
                 *LogEndpoint(self._reading).routes,
                 *(() if graphiql is None else graphiql.routes),
+                *WebFiles(example=settings.development).routes,
             ],
             lifespan=self.lifespan,
         )

@@ -1,0 +1,1 @@
+"""What browsers load: data of the package, imported by nothing."""
