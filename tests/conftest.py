@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import psycopg
@@ -13,6 +14,20 @@ from psycopg.conninfo import make_conninfo
 
 from api.migrator import migrate
 from tests.postgres_server import postgres_server
+
+
+@contextmanager
+def database_copy(server_url: str, template: str) -> Iterator[str]:
+    """A migrated database, dropped when the block ends."""
+    name = f"token_ledger_test_{uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as maintenance:
+        maintenance.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        yield make_conninfo(server_url, dbname=name)
+        maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")
@@ -41,12 +56,5 @@ def template(server_url: str) -> Iterator[str]:
 @pytest.fixture
 def database_url(server_url: str, template: str) -> Iterator[str]:
     """A migrated database of the test's own."""
-    name = f"token_ledger_test_{uuid4().hex}"
-    with psycopg.connect(server_url, autocommit=True) as maintenance:
-        maintenance.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
-        yield make_conninfo(server_url, dbname=name)
-        maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with database_copy(server_url, template) as url:
+        yield url

@@ -99,6 +99,7 @@ def served(
     port = port or free_port()
     variables = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parents[1]),  # the code beside these tests, whatever is installed
         "HOME": str(home or "/nonexistent"),
         **({"TOKEN_LEDGER_CHECKPOINT_FILE": "off"} if home is None else {}),
         "TOKEN_LEDGER_SECRET_KEY": SECRET_KEY,
