@@ -4,7 +4,7 @@ import { html, useEffect, useRef } from "./vendor/htm-preact.js";
 import uPlot from "./vendor/uPlot.js";
 import { useApp } from "./app-context.js";
 
-const HEIGHT = 170;
+const HEIGHT = 180;
 
 /**
  * @param {object} given
@@ -18,6 +18,8 @@ export function Chart({ title, text, starts, series }) {
   const frame = useRef(/** @type {HTMLDivElement | null} */ (null));
   useEffect(() => {
     const element = /** @type {HTMLDivElement} */ (frame.current);
+    // The newest interval reaches beyond its start.
+    const length = starts.length > 1 ? starts[1] - starts[0] : 3600;
     let chart = draw();
     function draw() {
       const style = getComputedStyle(element);
@@ -30,8 +32,8 @@ export function Chart({ title, text, starts, series }) {
           tzDate: (/** @type {number} */ seconds) => (zone === "utc" ? uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") : new Date(seconds * 1000)),
           legend: { show: false },
           cursor: { drag: { x: false, y: false }, points: { show: false } },
-          scales: { y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ high) => [0, Math.max(4, high * 1.1)] } },
-          axes: [{ ...axis, values: dates(zone) }, { ...axis, size: 56, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((tick) => (Number.isInteger(tick) ? tick.toLocaleString("en") : "")) }],
+          scales: { x: { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => [low, high + length] }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ high) => [0, Math.max(4, high * 1.1)] } },
+          axes: [{ ...axis, size: 30, values: dates(zone) }, { ...axis, size: 56, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((tick) => (Number.isInteger(tick) ? tick.toLocaleString("en") : "")) }],
           series: [
             {},
             ...series.map(({ label, colour: name, bars }) => ({

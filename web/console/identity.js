@@ -9,7 +9,7 @@ import { ApiError } from "./graphql.js";
  * @property {string} name the subject or the client
  * @property {string | null} subject null for a client
  * @property {ReadonlySet<string>} scopes of the access token
- * @property {() => Promise<string | null>} getAccessToken null: nobody is signed in any more
+ * @property {(refused?: string) => Promise<string | null>} getAccessToken another than the refused one; null: nobody is signed in any more
  * @property {(input: string, init: RequestInit) => Promise<Response>} fetch adds the access token
  * @property {(scope?: "THIS" | "OTHERS" | "ALL") => Promise<number>} signOut how many sessions ended
  */
@@ -77,7 +77,7 @@ export class Sessions {
       name: claims.sub,
       subject: claims.sub,
       scopes: scopesOf(claims),
-      getAccessToken: () => ledger.getAccessToken(),
+      getAccessToken: (refused) => ledger.getAccessToken({ refused }),
       fetch: (input, init) => ledger.fetch(input, init),
       signOut: async (scope = "THIS") => (await ledger.logout(scope)).revokedSessions,
     };
@@ -113,7 +113,7 @@ export async function signInAsClient(clientId, secret) {
     name: clientId,
     subject: null,
     scopes: scopesOf(claims),
-    getAccessToken: async () => (here && performance.now() < deadline ? token : null),
+    getAccessToken: async (refused) => (here && refused !== token && performance.now() < deadline ? token : null),
     fetch: (input, init) => {
       if (!here) throw new ApiError("unauthenticated", "You are not signed in any more.");
       return fetch(input, { ...init, credentials: "omit", headers: { ...init.headers, authorization: `Bearer ${token}` } });

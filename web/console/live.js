@@ -14,14 +14,14 @@ const QUIET_SECONDS = 15;
 /**
  * Start a subscription whose field is `events`.
  * @param {object} given
- * @param {() => Promise<string | null>} given.freshToken one that the server takes; null: nobody is signed in
+ * @param {(refused?: string) => Promise<string | null>} given.accessToken another than the refused one; null: nobody is signed in
  * @param {string} given.query with the variables `filter` and `after`
  * @param {object} given.filter
  * @param {(node: any, cursor: string) => void} given.onEvent
  * @param {(state: LiveState) => void} given.onState
  * @returns {{ close: () => void, retry: () => void }}
  */
-export function subscribe({ freshToken, query, filter, onEvent, onState }) {
+export function subscribe({ accessToken, query, filter, onEvent, onState }) {
   /** @type {WebSocket | null} */
   let socket = null;
   /** @type {string | null} */
@@ -46,7 +46,7 @@ export function subscribe({ freshToken, query, filter, onEvent, onState }) {
     attempts += 1;
     const seconds = Math.min(LONGEST_WAIT_SECONDS, 2 ** (attempts - 1)) * (0.7 + 0.6 * Math.random());
     onState({ state: "lost", message, retryAt: Date.now() + seconds * 1000 });
-    timer = setTimeout(connect, seconds * 1000);
+    timer = setTimeout(() => connect(), seconds * 1000);
   };
 
   const end = (/** @type {LiveState} */ state) => {
@@ -54,12 +54,12 @@ export function subscribe({ freshToken, query, filter, onEvent, onState }) {
     onState(state);
   };
 
-  async function connect() {
+  async function connect(/** @type {string | undefined} */ refused = undefined) {
     stop();
     onState({ state: "connecting" });
     let token;
     try {
-      token = await freshToken();
+      token = await accessToken(refused);
     } catch {
       if (!closed) later("The server cannot be reached.");
       return;
@@ -109,7 +109,7 @@ export function subscribe({ freshToken, query, filter, onEvent, onState }) {
       if (code === CODES.unauthorized) end({ state: "signed out" });
       else if (code === CODES.expired && attempts === 0) {
         attempts = 1;
-        connect();
+        connect(token);
       } else if (code === CODES.tooMany) {
         end({ state: "refused", message: "You have too many live connections open. Close one of them, then try again." });
       } else later(code === 1013 ? "The service cannot answer now." : "The connection is lost.");
@@ -131,7 +131,7 @@ export function subscribe({ freshToken, query, filter, onEvent, onState }) {
   addEventListener("online", online);
   connect();
   return {
-    retry: connect,
+    retry: () => void connect(),
     close: () => {
       closed = true;
       removeEventListener("offline", offline);

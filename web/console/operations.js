@@ -98,9 +98,6 @@ query Me($first: Int!, $after: Cursor) {
   me { id status sessions(status: ACTIVE, first: $first, after: $after) { edges { node { ...SessionParts } } ${PAGE} } }
 }${SESSION}`;
 
-/** Answers 401 unless the access token is good still. */
-export const WHO = "query Who { me { id } }";
-
 export const RENAME = `
 mutation Rename($id: ID!, $deviceLabel: String!) {
   renameSession(id: $id, deviceLabel: $deviceLabel) { __typename ... on Session { ...SessionParts } ${PROBLEM} }

@@ -30,7 +30,7 @@ export function Time({ at, precise = false }) {
 /** A moment in both zones. @param {{ at: string | null }} given */
 export function BothTimes({ at }) {
   if (!at) return html`<span class="muted">—</span>`;
-  return html`<time datetime=${at}>${formatTime(at, "utc", { precise: true })} UTC
+  return html`<time datetime=${at}>${formatTime(at, "utc", { precise: true })}\u00a0UTC
     <span class="muted second-line">${formatTime(at, "local")} ${zoneName("local", new Date(at))}</span></time>`;
 }
 
@@ -55,7 +55,7 @@ export const SessionLink = ({ id }) =>
 /** @param {{ agent: string | null, erased?: boolean }} given */
 export const Agent = ({ agent, erased = false }) =>
   agent
-    ? html`<span title=${agent}>${agentLabel(agent)}</span>`
+    ? html`<span class="agent" title=${agent}>${agentLabel(agent)}</span>`
     : html`<span class="muted">${erased ? "erased" : "—"}</span>`;
 
 /** @param {{ address: string | null, erased?: boolean }} given */

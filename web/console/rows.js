@@ -17,25 +17,32 @@ export function SessionTable({ sessions, label, withSubject = true }) {
       <${Cell} label="Address"><${Address} address=${one.ipAddress} /><//>
       <${Cell} label="Client">${one.clientId}<//>
       <${Cell} label="Rotations" class="number">${one.generation}<//>
-      <${Cell} label="Created"><${Time} at=${one.createdAt} /><//>
-      <${Cell} label="Last used"><${Time} at=${one.lastUsedAt} /><//>
+      <${Cell} label="Created" class="two-lines"><${Time} at=${one.createdAt} /><//>
+      <${Cell} label="Last used" class="two-lines"><${Time} at=${one.lastUsedAt} /><//>
     </tr>`)}
   <//>`;
 }
 
-/** @param {{ events: any[], label: string, withSession?: boolean, precise?: boolean }} given */
-export function EventTable({ events, label, withSession = true, precise = false }) {
-  const columns = ["Index", "Time", "Event", "What", ...(withSession ? ["Subject", "Session"] : []), "By", "Address", "Agent"];
+/** @param {{ events: any[], label: string, withSubject?: boolean, withSession?: boolean, precise?: boolean }} given */
+export function EventTable({ events, label, withSubject = true, withSession = true, precise = false }) {
+  const columns = ["Index", "Time", "Event", "What", ...(withSubject ? ["Subject"] : []), ...(withSession ? ["Session"] : []), "By", "Address", "Agent"];
   return html`<${Table} label=${label} columns=${columns}>
     ${events.map((one) => html`<tr role="row" key=${one.id}>
       <${Cell} label="Index" class="number"><a href=${href("event", { id: one.id })} aria-label=${`Event ${one.id}`}>${one.logIndex ?? "not sealed"}</a><//>
       <${Cell} label="Time"><${Time} at=${one.occurredAt} precise=${precise} /><//>
       <${Cell} label="Event"><${EventType} type=${one.type} /><//>
       <${Cell} label="What"><div>${eventSummary(one)}${one.reason && html` <span class="quote">“${one.reason}”</span>`}</div><//>
-      ${withSession && html`<${Cell} label="Subject"><${SubjectLink} id=${one.subject} /><//><${Cell} label="Session"><${SessionLink} id=${one.sessionId} /><//>`}
-      <${Cell} label="By"><span class="wrap">${one.actor ?? "—"}</span><//>
+      ${withSubject && html`<${Cell} label="Subject"><${SubjectLink} id=${one.subject} /><//>`}
+      ${withSession && html`<${Cell} label="Session"><${SessionLink} id=${one.sessionId} /><//>`}
+      <${Cell} label="By"><${Actor} event=${one} /><//>
       <${Cell} label="Address"><${Address} address=${one.ipAddress} erased=${one.erased} /><//>
       <${Cell} label="Agent"><${Agent} agent=${one.userAgent} erased=${one.erased} /><//>
     </tr>`)}
   <//>`;
 }
+
+/** @param {{ event: any }} given */
+const Actor = ({ event }) =>
+  event.subject !== null && event.actor === `subject:${event.subject}`
+    ? html`<span title=${event.actor}>subject</span>`
+    : html`<span class="wrap">${event.actor ?? "—"}</span>`;

@@ -1,10 +1,10 @@
 // The picture of a session: its generations in a row, replays and refusals below, the moment of reuse.
 // @ts-check
-import { html, useEffect, useMemo, useRef } from "./vendor/htm-preact.js";
+import { html, useEffect, useMemo, useRef, useState } from "./vendor/htm-preact.js";
 import { useApp } from "./app-context.js";
 import { formatTime } from "./time.js";
 import { described, layOut } from "./timeline.js";
-import { endLabel, eventLabel, eventSummary } from "./words.js";
+import { eventLabel, eventSummary } from "./words.js";
 
 const AXIS = 38;
 const TOKENS = { top: 56, height: 30 };
@@ -12,13 +12,22 @@ const REPLAYS = 122;
 const REFUSALS = 158;
 const BOTTOM = 186;
 const HEIGHT = 214;
+/** Where the link of a mark begins. @type {Record<string, number>} */
+const HEIGHTS = { replay: REPLAYS, refusal: REFUSALS, reuse: BOTTOM };
 
 /** @param {{ events: any[] }} given oldest first */
 export function TimelinePicture({ events }) {
   const { zone } = useApp();
-  const picture = useMemo(() => layOut(events), [events]);
+  const [room, setRoom] = useState(0);
+  const picture = useMemo(() => layOut(events, room), [events, room]);
   const frame = useRef(/** @type {HTMLDivElement | null} */ (null));
   const alarm = picture.marks.find(({ row }) => row === "reuse");
+  useEffect(() => {
+    const element = /** @type {HTMLDivElement} */ (frame.current);
+    const sized = new ResizeObserver(() => setRoom(element.clientWidth));
+    sized.observe(element);
+    return () => sized.disconnect();
+  }, []);
   useEffect(() => {
     // What matters is in sight: the reuse, else the newest.
     const element = frame.current;
@@ -40,8 +49,8 @@ export function TimelinePicture({ events }) {
           ${to - from >= 14 && html`<text x=${from + 5} y=${TOKENS.top + 20}>${generation}</text>`}
         </g>`)}
       </g>
-      ${picture.links.map(({ x, to, alarm: alarming }) => html`<path class=${alarming ? "link alarm" : "link"}
-        d=${`M${x} ${alarming ? BOTTOM : REPLAYS} C${x} ${TOKENS.top + 70} ${to} ${TOKENS.top + 70} ${to} ${TOKENS.top + TOKENS.height + 1}`} />`)}
+      ${picture.links.map(({ x, to, row }) => html`<path class=${row === "reuse" ? "link alarm" : "link"}
+        d=${`M${x} ${HEIGHTS[row]} C${x} ${TOKENS.top + 70} ${to} ${TOKENS.top + 70} ${to} ${TOKENS.top + TOKENS.height + 1}`} />`)}
       ${picture.marks.map((mark) => html`<${MarkShape} key=${mark.event.id} mark=${mark} zone=${zone} />`)}
     </svg>
   </div>
@@ -62,9 +71,9 @@ function MarkShape({ mark: { event, x, row }, zone }) {
       return html`<g class="mark refusal"><path d=${`M${x - 5} ${REFUSALS - 5} l10 10 m0 -10 l-10 10`} />${title}</g>`;
     case "reuse":
       return html`<g class="mark reuse"><line x1=${x} x2=${x} y1=${AXIS} y2=${BOTTOM} /><path d=${`M${x} ${BOTTOM - 9} l9 9 l-9 9 l-9 -9 z`} />
-        <text x=${x} y=${HEIGHT - 3}>reuse of token ${event.data.presented_generation}</text>${title}</g>`;
+        <text x=${x < 220 ? x : x + 8} y=${HEIGHT - 3} text-anchor=${x < 220 ? "start" : "end"}>reuse of token ${event.data.presented_generation}</text>${title}</g>`;
     case "end":
-      return html`<g class="mark end"><line x1=${x} x2=${x} y1=${TOKENS.top - 8} y2=${BOTTOM} /><text x=${x + 6} y=${REFUSALS + 22}>${endLabel(event.data.reason ?? event.data.kind) && "end"}</text>${title}</g>`;
+      return html`<g class="mark end"><line x1=${x} x2=${x} y1=${TOKENS.top - 8} y2=${BOTTOM} /><text x=${x + 6} y=${BOTTOM}>ended</text>${title}</g>`;
     default:
       return html`<g class="mark other"><rect x=${x - 4} y=${AXIS - 4} width="8" height="8" />${title}</g>`;
   }

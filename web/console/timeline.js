@@ -7,7 +7,9 @@ const NARROW = 16;
 const WIDE = 74;
 const BREAK_SECONDS = 3600;
 const LEFT = 92;
-const RIGHT = 70;
+const RIGHT = 76;
+/** Few events are not drawn wider apart than so many times. */
+const WIDEST = 3.5;
 
 /**
  * @typedef {object} Mark
@@ -23,7 +25,7 @@ const RIGHT = 70;
  * @property {{ generation: number, from: number, to: number, current: boolean }[]} generations while each refresh token was the current one
  * @property {{ x: number, seconds: number, label: string }[]} breaks
  * @property {{ x: number, at: string }[]} ticks
- * @property {{ x: number, to: number, generation: number, alarm: boolean }[]} links from a token that came back to where it was replaced
+ * @property {{ x: number, row: Mark["row"], to: number, generation: number }[]} links from a token that came back to where it was replaced
  */
 
 /** @type {Record<string, Mark["row"]>} */
@@ -39,23 +41,30 @@ const ROWS = {
   TOKEN_EXPIRED: "end",
 };
 
-/** @param {any[]} events of one session, oldest first @returns {Picture} */
-export function layOut(events) {
+/**
+ * @param {any[]} events of one session, oldest first
+ * @param {number} room the picture is stretched to that width where it is narrower
+ * @returns {Picture}
+ */
+export function layOut(events, room) {
+  const gaps = events.slice(1).map((event, place) => Math.max(0, secondsBetween(events[place].occurredAt, event.occurredAt)));
+  const narrowest = gaps.reduce((sum, seconds) => sum + widthOf(seconds), 0);
+  const stretch = Math.min(WIDEST, Math.max(1, (room - LEFT - RIGHT) / Math.max(1, narrowest)));
   /** @type {Mark[]} */
   const marks = [];
   const breaks = [];
   let x = LEFT;
   for (const [place, event] of events.entries()) {
     if (place > 0) {
-      const seconds = Math.max(0, secondsBetween(events[place - 1].occurredAt, event.occurredAt));
-      const width = widthOf(seconds);
+      const seconds = gaps[place - 1];
+      const width = widthOf(seconds) * stretch;
       if (seconds >= BREAK_SECONDS) breaks.push({ x: x + width / 2, seconds, label: formatDuration(seconds) });
       x += width;
     }
     marks.push({ event, x, row: ROWS[event.type] ?? "other" });
   }
   const end = x + RIGHT;
-  return { width: end, marks, generations: generationsOf(marks, end), breaks, ticks: ticksOf(marks), links: linksOf(marks) };
+  return { width: Math.max(end, room), marks, generations: generationsOf(marks, end), breaks, ticks: ticksOf(marks), links: linksOf(marks) };
 }
 
 /** By the logarithm of the time: a second and a month are both seen. @param {number} seconds */
@@ -94,11 +103,11 @@ function linksOf(marks) {
   return marks
     .filter(({ event }) => ["TOKEN_REPLAYED", "REUSE_DETECTED", "REPLAYED_AFTER_REVOCATION"].includes(event.type))
     .filter(({ event }) => replaced.has(event.data.presented_generation))
-    .map(({ event, x }) => ({
+    .map(({ event, x, row }) => ({
       x,
+      row,
       to: /** @type {number} */ (replaced.get(event.data.presented_generation)),
       generation: event.data.presented_generation,
-      alarm: event.type === "REUSE_DETECTED",
     }));
 }
 

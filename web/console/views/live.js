@@ -4,7 +4,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact
 import { useApp } from "../app-context.js";
 import { EVENT_FIELDS, filled, FilterForm, filterInput } from "../filters.js";
 import { subscribe } from "../live.js";
-import { LIVE, WHO } from "../operations.js";
+import { LIVE } from "../operations.js";
 import { Empty, Heading } from "../parts.js";
 import { go, href } from "../route.js";
 import { EventTable } from "../rows.js";
@@ -71,7 +71,7 @@ function useCountdown(until) {
 
 /** @param {object} filter */
 function useStream(filter) {
-  const { identity, ask, signedOut, announce } = useApp();
+  const { identity, signedOut, announce } = useApp();
   const [state, setState] = useState(/** @type {import("../live.js").LiveState} */ ({ state: "connecting" }));
   const [shown, setShown] = useState(/** @type {{ rows: any[], paused: boolean, waiting: number, skipped: number }} */ ({ rows: [], paused: false, waiting: 0, skipped: 0 }));
   const held = useRef({ rows: /** @type {any[]} */ ([]), waiting: /** @type {any[]} */ ([]), skipped: 0, paused: false, untold: 0 });
@@ -91,15 +91,7 @@ function useStream(filter) {
     running.current = subscribe({
       query: LIVE,
       filter,
-      freshToken: async () => {
-        try {
-          await ask(WHO);
-        } catch (error) {
-          if (/** @type {any} */ (error).kind === "unauthenticated") return null;
-          throw error;
-        }
-        return identity.getAccessToken();
-      },
+      accessToken: (refused) => identity.getAccessToken(refused),
       onState: (next) => {
         setState(next);
         if (next.state === "signed out") signedOut("You are not signed in any more.");

@@ -60,7 +60,7 @@ function Known({ id, asOf }) {
     ${asking && html`<${RevokeDialog} id=${id} onClose=${() => setAsking(false)} onDone=${ended} />`}
     <section class="part"><h2>Timeline</h2>
       ${events.rows.length > 0 && html`<${TimelinePicture} events=${events.rows} />
-        <${EventTable} events=${events.rows} label="Timeline as a table, oldest first" withSession=${false} precise=${true} />`}
+        <${EventTable} events=${events.rows} label="Timeline as a table, oldest first" withSubject=${false} withSession=${false} precise=${true} />`}
       <${PagesEnd} pages=${events} what="events" /></section>`;
 }
 

@@ -67,7 +67,7 @@ function EventsOf({ id }) {
   const pages = usePages(EVENTS, { filter: { subject: id }, order: "NEWEST_FIRST" }, (data) => data.events, { first: 20 });
   return html`<section class="part"><header class="part-head"><h2>What happened</h2>
       <span><a href=${href("events", { subject: id })}>In the event log</a> · <a href=${href("live", { subject: id })}>Watch live</a></span></header>
-    ${pages.rows.length > 0 && html`<${EventTable} events=${pages.rows} label=${`Events of ${id}`} />`}
+    ${pages.rows.length > 0 && html`<${EventTable} events=${pages.rows} label=${`Events of ${id}`} withSubject=${false} />`}
     <${PagesEnd} pages=${pages} what="events" /></section>`;
 }
 
