@@ -114,8 +114,8 @@ function TopBar({ identity, zone, chooseZone, signOut }) {
   return html`<header class="top">
     <a class="brand" href=${href("")}><img src="/console/icon.svg" alt="" width="24" height="24" /> Token Ledger</a>
     <div class="tools">
-      <button type="button" class="small" onClick=${chooseZone} aria-label=${`Times are shown in ${zone === "utc" ? "UTC" : "local time"}; change`}>
-        ${zone === "utc" ? "UTC" : `Local ${zoneName("local")}`}
+      <button type="button" class="small" onClick=${chooseZone}>
+        ${zone === "utc" ? "UTC" : html`Local<span class="offset">\u00a0${zoneName("local")}</span>`}<span class="unseen"> times are shown; change</span>
       </button>
       <${Theme} />
       ${identity && html`<span class="who" title=${[...identity.scopes].join(" ") || "no scopes"}>${identity.kind === "client" ? "client " : ""}${identity.name}</span>

@@ -101,12 +101,12 @@ function FilterField({ field, value, onChange }) {
           ${SESSION_STATUSES.map((one) => html`<option value=${one}>${statusLabel(one)}</option>`)}
         </select></div>`;
     case "time":
-      return html`<div class="field time"><label for=${id}>${field.label} <span class="muted">(${zoneName(zone)})</span></label>
+      return html`<div class="field of-time"><label for=${id}>${field.label} <span class="muted">(${zoneName(zone)})</span></label>
         <input id=${id} type="datetime-local" step="1" value=${toField(value, zone)} onChange=${(/** @type {any} */ event) => onChange(fromField(event.target.value, zone))} /></div>`;
     case "types":
       return html`<${TypesField} value=${value} onChange=${onChange} label=${field.label} />`;
     default:
-      return html`<div class=${`field ${field.kind}`}><label for=${id}>${field.label}</label>
+      return html`<div class=${`field of-${field.kind}`}><label for=${id}>${field.label}</label>
         <input id=${id} type="text" inputmode=${field.kind === "number" ? "numeric" : undefined} autocomplete="off" autocapitalize="off" spellcheck=${false}
           placeholder=${field.hint ?? ""} value=${value} onInput=${typed} /></div>`;
   }

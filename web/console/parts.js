@@ -24,7 +24,8 @@ export function Time({ at, precise = false }) {
   const other = zone === "utc" ? "local" : "utc";
   const date = new Date(at);
   const title = `${formatTime(at, other, { precise: true })} ${zoneName(other, date)}`;
-  return html`<time datetime=${at} title=${title}>${formatTime(at, zone, { precise })}</time>`;
+  const [day, clock] = formatTime(at, zone, { precise }).split(" ");
+  return html`<time datetime=${at} title=${title}><span class="date">${day}</span> <span class="clock">${clock}</span></time>`;
 }
 
 /** A moment in both zones. @param {{ at: string | null }} given */
@@ -49,7 +50,7 @@ export const SubjectLink = ({ id }) =>
 /** The end of an id tells it from others: its beginning is a time. @param {{ id: string | null }} given */
 export const SessionLink = ({ id }) =>
   id
-    ? html`<a class="mono" href=${href("session", { id })} title=${id} aria-label=${`Session ${id}`}>…${id.slice(-12)}</a>`
+    ? html`<a class="mono" href=${href("session", { id })} title=${id}><span class="unseen">Session </span>…${id.slice(-12)}</a>`
     : html`<span class="muted">—</span>`;
 
 /** @param {{ agent: string | null, erased?: boolean }} given */

@@ -13,7 +13,7 @@ export function SessionTable({ sessions, label, withSubject = true }) {
       <${Cell} label="Session"><${SessionLink} id=${one.id ?? one.sessionId} /><//>
       ${withSubject && html`<${Cell} label="Subject"><${SubjectLink} id=${one.subject} /><//>`}
       <${Cell} label="Status"><${Status} status=${one.status} reason=${one.endedReason} /><//>
-      <${Cell} label="Device"><div>${one.deviceLabel && html`<span class="strong">${one.deviceLabel}</span> `}<${Agent} agent=${one.userAgent} /></div><//>
+      <${Cell} label="Device"><div>${one.deviceLabel && html`<span class="label">${one.deviceLabel}</span>`}<${Agent} agent=${one.userAgent} /></div><//>
       <${Cell} label="Address"><${Address} address=${one.ipAddress} /><//>
       <${Cell} label="Client">${one.clientId}<//>
       <${Cell} label="Rotations" class="number">${one.generation}<//>
@@ -28,7 +28,7 @@ export function EventTable({ events, label, withSubject = true, withSession = tr
   const columns = ["Index", "Time", "Event", "What", ...(withSubject ? ["Subject"] : []), ...(withSession ? ["Session"] : []), "By", "Address", "Agent"];
   return html`<${Table} label=${label} columns=${columns}>
     ${events.map((one) => html`<tr role="row" key=${one.id}>
-      <${Cell} label="Index" class="number"><a href=${href("event", { id: one.id })} aria-label=${`Event ${one.id}`}>${one.logIndex ?? "not sealed"}</a><//>
+      <${Cell} label="Index" class="number"><a href=${href("event", { id: one.id })} title=${one.id}><span class="unseen">Event </span>${one.logIndex ?? "not sealed"}</a><//>
       <${Cell} label="Time"><${Time} at=${one.occurredAt} precise=${precise} /><//>
       <${Cell} label="Event"><${EventType} type=${one.type} /><//>
       <${Cell} label="What"><div>${eventSummary(one)}${one.reason && html` <span class="quote">“${one.reason}”</span>`}</div><//>
@@ -45,4 +45,4 @@ export function EventTable({ events, label, withSubject = true, withSession = tr
 const Actor = ({ event }) =>
   event.subject !== null && event.actor === `subject:${event.subject}`
     ? html`<span title=${event.actor}>subject</span>`
-    : html`<span class="wrap">${event.actor ?? "—"}</span>`;
+    : html`<span class="wrap">${(event.actor ?? "—").split(":").map((/** @type {string} */ part, /** @type {number} */ place) => (place ? html`:<wbr />${part}` : part))}</span>`;

@@ -8,7 +8,7 @@ const EVENTS = {
   TOKEN_REPLAYED: ["Replayed", "warn", "A replaced token came back inside a window and got the current one."],
   REFRESH_REFUSED: ["Refused", "warn", "A refresh was refused; nothing else changed."],
   REUSE_DETECTED: ["Reuse detected", "alarm", "A replaced token came back and no window covered it."],
-  REPLAYED_AFTER_REVOCATION: ["Replayed after revocation", "warn", "A replaced token came to a session that had been revoked."],
+  REPLAYED_AFTER_REVOCATION: ["Replayed after end", "warn", "A replaced token came to a session that had been revoked."],
   FORGERY_DETECTED: ["Forgery detected", "alarm", "A token with a right mac that this ledger never issued."],
   TOKEN_REVOKED: ["Revoked", "ended", "The session was ended by decision."],
   TOKEN_EXPIRED: ["Expired", "ended", "The session was ended by time."],

@@ -10,7 +10,8 @@ import { go, href } from "../route.js";
 import { SessionTable } from "../rows.js";
 import { ADMIN } from "../scopes.js";
 
-const FIELDS = [...SESSION_FIELDS, /** @type {import("../filters.js").Field} */ ({ name: "asOf", label: "As of", kind: "time" })];
+/** @type {import("../filters.js").Field[]} */
+const FIELDS = [...SESSION_FIELDS.slice(0, -1), { name: "asOf", label: "As of", kind: "time" }, ...SESSION_FIELDS.slice(-1)];
 
 /** @param {{ query: URLSearchParams }} given */
 export function Sessions({ query }) {
