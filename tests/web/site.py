@@ -46,13 +46,17 @@ class Site:
         return self.server.assertion(subject or f"subject-{uuid4().hex[:12]}", **claims)
 
     async def client(self, **policy: Any) -> str:
-        """The id of a new public client with this policy, as it is stored: durations in seconds."""
+        """The id of a new public client with this policy."""
         client_id = f"client-{uuid4().hex[:12]}"
+        await self.set_policy(client_id, **policy)
+        return client_id
+
+    async def set_policy(self, client_id: str, **policy: Any) -> None:
+        """The policy of a public client from now on, as it is stored: durations in seconds."""
         async with await psycopg.AsyncConnection.connect(self.database_url) as connection:
             await clients.register(
                 connection, client_id=client_id, policy=policy, now=datetime.now(UTC), random=os.urandom
             )
-        return client_id
 
     def recorded(self, session_id: str) -> list[str]:
         """The types of the events of a session, oldest first."""

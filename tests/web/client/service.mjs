@@ -1,17 +1,18 @@
 // What tests of the client share: the running server, fresh assertions, and a fetch that counts and can be hindered.
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 
 import { createTokenLedger } from "../../../web/client/token-ledger.js";
 
-/** `url`, `people` ({subject, assertions}) and `admin` (an assertion), written by the test that runs these files. */
+/** `url`, `people` by file ({subject, assertions}) and `admin` (an assertion), written by the test that runs these files. */
 const service = JSON.parse(readFileSync(process.env.TOKEN_LEDGER_TEST_SERVICE, "utf8"));
 
 export const url = `${service.url}/graphql`;
 
+const people = service.people[basename(process.argv[1])];
+
 /** Somebody whom no other test knows, with some assertions, each good once. */
-export function somebody() {
-  return service.people.pop();
-}
+export const somebody = () => people.pop();
 
 export const administrator = () => service.admin;
 

@@ -1,0 +1,84 @@
+// Cookie mode, with a jar and an Origin header where a browser has them.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { createTokenLedger } from "../../../web/client/token-ledger.js";
+import { me, somebody, url, watched } from "./service.mjs";
+
+/** A browser's part: keeps the cookie, sends it where credentials are included, and names the origin. */
+function browser() {
+  const wire = watched();
+  const jar = { cookie: null };
+  wire.hinder = async (asked, init, send) => {
+    if (asked === null) return undefined;
+    assert.equal(init.credentials, "include");
+    const headers = { ...init.headers, Origin: new URL(url).origin };
+    const response = await send({ ...init, headers: jar.cookie ? { ...headers, Cookie: jar.cookie } : headers });
+    for (const line of response.headers.getSetCookie()) {
+      const [pair] = line.split(";");
+      jar.cookie = pair.endsWith("=") ? null : pair;
+    }
+    return response;
+  };
+  return { jar, wire };
+}
+
+function ledgerOf(t, { wire }, options = {}) {
+  const ledger = createTokenLedger({ url, fetch: wire.fetch, timeoutMs: 5_000, ...options });
+  t.after(() => ledger.close());
+  const told = [];
+  ledger.onSignedOut(({ reason }) => told.push(reason));
+  return { ledger, told };
+}
+
+test("sign in, a new page, refresh, sign out", async (t) => {
+  const ada = somebody();
+  const own = browser();
+  const { ledger } = ledgerOf(t, own);
+  await ledger.login(ada.assertions.pop());
+  assert.match(own.jar.cookie, /^token-ledger=tlrt_/);
+  const page = ledgerOf(t, own);
+  assert.equal(page.ledger.session, null);
+  assert.deepEqual(await me(page.ledger), { status: 200, id: ada.subject });
+  assert.equal(page.ledger.session.id, ledger.session.id);
+  assert.deepEqual(await page.ledger.logout(), { revokedSessions: 1 });
+  assert.equal(own.jar.cookie, null);
+  assert.equal(await page.ledger.getAccessToken(), null);
+  assert.equal(await ledger.getAccessToken({ refused: ledger.accessToken }), null);
+  assert.deepEqual([page.told, ledger.session], [["LOGOUT"], null]);
+});
+
+test("where nobody is signed in the service is asked once", async (t) => {
+  const own = browser();
+  const { ledger, told } = ledgerOf(t, own);
+  assert.deepEqual([await ledger.getAccessToken(), await ledger.getAccessToken()], [null, null]);
+  assert.deepEqual([told, own.wire.counts.Refresh], [[], 1]);
+  assert.deepEqual(await ledger.logout(), { revokedSessions: 0 });
+  await assert.rejects(ledger.logout("ALL"), { code: "TOKEN_MISSING", terminal: true });
+});
+
+test("a cookie that is gone signs out", async (t) => {
+  const own = browser();
+  const { ledger, told } = ledgerOf(t, own);
+  await ledger.login(somebody().assertions.pop());
+  own.jar.cookie = null;
+  assert.equal(await ledger.getAccessToken({ refused: ledger.accessToken }), null);
+  assert.deepEqual(told, ["TOKEN_MISSING"]);
+});
+
+test("a page whose origin is not allowed is told, and signs nobody out", async (t) => {
+  const own = browser();
+  const { ledger, told } = ledgerOf(t, own);
+  await ledger.login(somebody().assertions.pop());
+  const { hinder } = own.wire;
+  own.wire.hinder = (asked, init, send) =>
+    hinder(asked, init, (changed) => send({ ...changed, headers: { ...changed.headers, Origin: "https://evil.example" } }));
+  await assert.rejects(ledger.getAccessToken({ refused: ledger.accessToken }), (error) => {
+    assert.deepEqual([error.code, error.terminal, error.retryable], ["CSRF_FAILED", false, false]);
+    assert.match(error.message, /ALLOWED_ORIGINS/);
+    return true;
+  });
+  assert.deepEqual(told, []);
+  own.wire.hinder = hinder;
+  assert.ok(await ledger.getAccessToken());
+});
