@@ -22,6 +22,11 @@ export interface TokenLedgerOptions {
   allowedOrigins?: readonly string[];
   /** How long `getAccessToken`, `login` and `logout` wait for the service, in milliseconds; default 10,000. */
   timeoutMs?: number;
+  /**
+   * Whether tokens are replaced before they expire though nobody asks for one; default true. False, as on a server: only
+   * who asks refreshes, and a session that nobody uses reaches its idle deadline.
+   */
+  refreshAhead?: boolean;
   /** Clients of one address, client id and name share one session in all tabs; another name is another session in body mode. */
   name?: string;
 }

@@ -75,6 +75,7 @@ class TokenLedger {
   #storage;
   #fetch;
   #timeout;
+  #refreshesAhead;
   #origins;
   #queue;
   /** Of the lock and the channel that tabs share; null where there is no browser: processes share nothing. */
@@ -140,6 +141,7 @@ class TokenLedger {
     this.#storage = transport === "body" ? (storage ?? null) : null;
     this.#fetch = /** @type {typeof fetch} */ ((input, init) => (options.fetch ?? globalThis.fetch)(input, init));
     this.#timeout = timeout;
+    this.#refreshesAhead = options.refreshAhead ?? true;
     this.#origins = new Set([this.#url, ...(options.allowedOrigins ?? [])].map(requiredOrigin));
     this.#queue = queueOf(this.#storage);
     this.#shared =
@@ -468,7 +470,7 @@ class TokenLedger {
   #arm() {
     clearTimeout(this.#timer);
     const held = this.#held;
-    if (held === null || this.#closed) return;
+    if (held === null || this.#closed || !this.#refreshesAhead) return;
     const quiet = this.#refusedAt === null ? 0 : QUIET_AFTER_REFUSAL - elapsed(this.#refusedAt);
     const wait = Math.max(0, held.dueAfter - elapsed(held.asked), quiet);
     this.#timer = setTimeout(() => this.#whenDue(), Math.min(wait, LONGEST_TIMER));
@@ -477,7 +479,7 @@ class TokenLedger {
 
   #whenDue() {
     const held = this.#held;
-    if (held === null || this.#closed) return;
+    if (held === null || this.#closed || !this.#refreshesAhead) return;
     if (!passed(held.dueAfter, held.asked) || !this.#mayRefreshAhead()) this.#arm();
     else this.#renew().catch(() => {});
   }

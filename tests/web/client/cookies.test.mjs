@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { createTokenLedger } from "../../../web/client/token-ledger.js";
-import { me, somebody, url, watched } from "./service.mjs";
+import { delay, me, somebody, url, watched } from "./service.mjs";
 
 /** A browser's part: keeps the cookie, sends it where credentials are included, and names the origin. */
 function browser() {
@@ -64,6 +64,27 @@ test("a cookie that is gone signs out", async (t) => {
   own.jar.cookie = null;
   assert.equal(await ledger.getAccessToken({ refused: ledger.accessToken }), null);
   assert.deepEqual(told, ["TOKEN_MISSING"]);
+});
+
+test("a terminal answer that was asked for before a newer sign-in ends nothing", async (t) => {
+  const ada = somebody();
+  const own = browser();
+  const { ledger, told } = ledgerOf(t, own, { timeoutMs: 800 });
+  await ledger.login(ada.assertions.pop());
+  const elsewhere = ledgerOf(t, browser());
+  await elsewhere.ledger.login(ada.assertions.pop());
+  await elsewhere.ledger.logout("OTHERS");
+  const { hinder } = own.wire;
+  own.wire.hinder = async (asked, init, send) => {
+    const response = await hinder(asked, init, send);
+    if (asked === "Refresh") await delay(700);
+    return response;
+  };
+  const waiting = ledger.getAccessToken({ refused: ledger.accessToken });
+  await delay(20);
+  const session = await ledger.login(ada.assertions.pop());
+  assert.equal(await waiting, ledger.accessToken);
+  assert.deepEqual([ledger.session, told], [session, []]);
 });
 
 test("a page whose origin is not allowed is told, and signs nobody out", async (t) => {

@@ -137,7 +137,7 @@ test("another client's token is left where it is", async (t) => {
 });
 
 test("a storage that fails loses nothing", async (t) => {
-  const { ledger, signedOut, storage, wire } = await signedIn(t);
+  const { ledger, signedOut, storage, wire } = await signedIn(t, { clientId: "strict" });
   const { set } = storage;
   storage.set = () => Promise.reject(new Error("quota exceeded"));
   await assert.rejects(ledger.getAccessToken({ refused: ledger.accessToken }), (error) => {

@@ -124,6 +124,24 @@ test("a terminal answer that was asked for before a newer sign-in ends nothing",
   assert.deepEqual(await me(ledger), { status: 200, id: ada.subject });
 });
 
+test("an answer that was asked for before a newer sign-in changes nothing", async (t) => {
+  const ada = somebody();
+  const { ledger, storage, wire } = listening(t, { timeoutMs: 800 });
+  await ledger.login(ada.assertions.pop());
+  wire.hinder = async (asked, init, send) => {
+    if (asked !== "Refresh") return undefined;
+    const response = await send();
+    await delay(700);
+    return response;
+  };
+  const waiting = another(ledger);
+  await delay(20);
+  const session = await ledger.login(ada.assertions.pop());
+  const stored = storage.held;
+  assert.equal(await waiting, ledger.accessToken);
+  assert.deepEqual([ledger.session, storage.held, wire.counts.Refresh], [session, stored, 1]);
+});
+
 test("an answer that was asked for before a sign-out brings nobody back", async (t) => {
   const { ledger, storage, told, wire } = listening(t, { timeoutMs: 800 });
   await ledger.login(somebody().assertions.pop());

@@ -74,6 +74,16 @@ test("a token is replaced before it expires, without being asked for", async (t)
   assert.ok(ledger.accessToken);
 });
 
+test("without refreshing ahead only who asks refreshes", async (t) => {
+  const wire = watched();
+  const ledger = bodyLedger(t, { fetch: wire.fetch, clientId: "quick", refreshAhead: false });
+  await ledger.login(somebody().assertions.pop());
+  await until(() => ledger.accessToken === null);
+  assert.equal(wire.counts.Refresh, 0);
+  assert.ok(await ledger.getAccessToken());
+  assert.equal(wire.counts.Refresh, 1);
+});
+
 test("a clock that is wrong by five minutes changes nothing", async (t) => {
   for (const minutes of [-5, 5]) {
     const undo = shiftClock(minutes * 60_000);
