@@ -1,6 +1,6 @@
 // Filters as they stand in the address, as a form, and as the contract takes them.
 // @ts-check
-import { html, useEffect, useState } from "./vendor/htm-preact.js";
+import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { useApp } from "./app-context.js";
 import { fromField, toField, zoneName } from "./time.js";
 import { EVENT_TYPES, eventLabel, SESSION_STATUSES, statusLabel } from "./words.js";
@@ -70,7 +70,7 @@ export function FilterForm({ fields, values, onApply, label, action = "Apply", c
   const set = (/** @type {string} */ name, /** @type {string} */ value) => setDraft((before) => ({ ...before, [name]: value }));
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    onApply(Object.fromEntries(Object.entries(draft).filter(([, value]) => value)));
+    onApply(Object.fromEntries(fields.map(({ name }) => [name, draft[name]]).filter(([, value]) => value)));
   };
   const count = Object.keys(values).length;
   return html`<details class="filter" open=${count > 0 || matchMedia("(min-width: 800px)").matches}>
@@ -120,8 +120,27 @@ function TypesField({ value, label, onChange }) {
     if (!next.delete(type)) next.add(type);
     onChange(EVENT_TYPES.filter((one) => next.has(one)).join(","));
   };
+  const list = useRef(/** @type {HTMLDetailsElement | null} */ (null));
+  useEffect(() => {
+    const close = (/** @type {Event} */ event) => {
+      const details = /** @type {HTMLDetailsElement} */ (list.current);
+      if (!details.contains(/** @type {Node} */ (event.target))) details.open = false;
+    };
+    addEventListener("pointerdown", close);
+    addEventListener("focusin", close);
+    return () => {
+      removeEventListener("pointerdown", close);
+      removeEventListener("focusin", close);
+    };
+  }, []);
+  const escape = (/** @type {KeyboardEvent} */ event) => {
+    const details = /** @type {HTMLDetailsElement} */ (list.current);
+    if (event.key !== "Escape" || !details.open) return;
+    details.open = false;
+    details.querySelector("summary")?.focus();
+  };
   return html`<fieldset class="field types"><legend>${label}</legend>
-    <details><summary>${chosen.size === 0 ? "All types" : [...chosen].map(eventLabel).join(", ")}</summary>
+    <details ref=${list} onKeyDown=${escape}><summary>${chosen.size === 0 ? "All types" : [...chosen].map(eventLabel).join(", ")}</summary>
       <div class="checks">
         ${EVENT_TYPES.map((type) => html`<label><input type="checkbox" name="types" value=${type} checked=${chosen.has(type)} onChange=${() => toggle(type)} /> ${eventLabel(type)}</label>`)}
       </div>

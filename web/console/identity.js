@@ -25,6 +25,8 @@ export class SignInError extends Error {
 }
 
 const DEFAULT_CLIENT = "web";
+/** Whoever opens the page is not kept waiting longer for a server that does not answer. */
+const TIMEOUT_MS = 4000;
 
 /** Through the product's client: one for each client id, for as long as the page is open. */
 export class Sessions {
@@ -61,7 +63,7 @@ export class Sessions {
 
   /** @param {string} clientId */
   _made(clientId) {
-    const ledger = createTokenLedger({ url: "/graphql", clientId: clientId === DEFAULT_CLIENT ? undefined : clientId });
+    const ledger = createTokenLedger({ url: "/graphql", timeoutMs: TIMEOUT_MS, clientId: clientId === DEFAULT_CLIENT ? undefined : clientId });
     ledger.onSignedOut((/** @type {{ reason: string, message: string }} */ why) => {
       if (ledger === this._ledger) this._onSignedOut({ message: why.reason === "LOGOUT" ? "" : ended(why) });
     });

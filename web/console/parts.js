@@ -113,7 +113,7 @@ export function PagesEnd({ pages, what, empty }) {
   if (loading) return html`<${Loading} what=${rows.length ? `Loading more ${what}` : `Loading ${what}`} />`;
   if (rows.length === 0 && !hasMore) return empty ?? html`<${Empty} title=${`No ${what}`} />`;
   return html`<p class="pages-end">
-    <span class="muted">${rows.length.toLocaleString("en")} ${what}${hasMore ? " so far" : ", and no more"}</span>
+    <span class="muted">${rows.length.toLocaleString("en")} ${rows.length === 1 ? what.replace(/s$/, "") : what}${hasMore ? " so far" : ", and no more"}</span>
     ${hasMore && html`<button type="button" onClick=${more}>${rows.length ? "Show more" : "Look further"}</button>`}
   </p>`;
 }

@@ -11,7 +11,7 @@ import { checkSignature, parseCheckpoint, parseVerifierKey } from "./note.js";
  * @property {import("./merkle.js").Step[]} [climbed]
  */
 
-/** @typedef {{ included: boolean, signature: "good" | "bad" | "unchecked" | "unknown here", steps: ProofStep[] }} Verified */
+/** @typedef {{ included: boolean, signature: "good" | "bad" | "not by this key" | "unchecked" | "unknown here", steps: ProofStep[] }} Verified */
 
 /**
  * @param {{ leaf: string, event: { leafHash: string }, proof: any, verifierKey: string }} given
@@ -80,7 +80,7 @@ async function signed(note, key, say) {
       return "bad";
     case "not by this key":
       say(false, `The note has no signature by ${verifier.name} with the key ${verifier.keyId}.`);
-      return "bad";
+      return "not by this key";
     default:
       say(null, "The signature was not checked: this browser knows no Ed25519.");
       return "unknown here";

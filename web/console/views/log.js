@@ -92,7 +92,9 @@ function Verdict({ result, changed }) {
     ? ["failure", changed ? "The changed leaf is not in the log" : "The event is NOT proved to be in the log"]
     : signature === "good"
       ? ["done", "The event is in the log, and the root is signed by this key"]
-      : signature === "bad"
+      : signature === "not by this key"
+        ? ["failure", "The event leads to the root, but this key has not signed it"]
+        : signature === "bad"
         ? ["failure", "The event leads to the root, but the signature is wrong"]
         : ["partly", "The event is in the log that this checkpoint describes"];
   return html`<div class=${`state ${tone}`} role="status"><p class="state-title">${title}</p>

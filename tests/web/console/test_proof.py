@@ -1,0 +1,143 @@
+"""The page verifies by itself that an event is in the log, and sees what is wrong."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import Route, expect
+
+from tests.served import run
+from tests.web.console.large_ledger import Known
+from tests.web.console.using import Console
+
+
+def _verifier_keys(known: Known) -> list[str]:
+    """As the operator prints them: of the key that signs, and of the next one."""
+    listed = run("keys list", known.site.server.environ)
+    return [line for line in listed.stdout.splitlines() if line.startswith("verifier key")]
+
+
+def _signing_key(known: Known) -> str:
+    """The one whose id the newest note names."""
+    note = known.one("SELECT note FROM log_state")
+    signed = base64.b64decode(note.split()[-1])[:4].hex()
+    return next(line for line in _verifier_keys(known) if f"+{signed}+" in line)
+
+
+async def test_an_event_is_proved_step_by_step_and_the_signature_is_checked(
+    console: Console, known: Known
+) -> None:
+    event = known.event_id("ReuseDetected")
+    await console.signed_in("log", event=event)
+    page = console.page
+    verdict = page.locator("main .state[role=status]")
+    await expect(verdict).to_contain_text("The event is in the log that this checkpoint describes")
+    await expect(verdict).to_contain_text("The signature was not checked")
+    steps = page.locator(".steps > li")
+    await expect(steps).to_have_count(5)
+    assert await page.locator(".steps > li.right").count() == 4
+    await page.locator(".steps summary").click()
+    await expect(page.locator(".climb li").first).to_contain_text("gives")
+    key = _signing_key(known)
+    await page.get_by_label("The log's verifier key").fill(key)
+    await expect(verdict).to_contain_text("The event is in the log, and the root is signed by this key")
+    await expect(steps.last).to_contain_text("(Ed25519)")
+    await page.reload()
+    await expect(verdict).to_contain_text("signed by this key")  # the key is kept, as it is public
+    await page.get_by_label("The log's verifier key").fill(key.replace("=", "A"))
+    await expect(steps.last).to_contain_text("The signature was not checked")
+    await expect(verdict).to_contain_text("The event is in the log that this checkpoint describes")
+
+
+async def test_a_changed_leaf_is_seen_as_wrong(console: Console, known: Known) -> None:
+    await console.signed_in("log", event=known.event_id("ReuseDetected"))
+    page = console.page
+    leaf = page.get_by_label("The leaf", exact=True)
+    verdict = page.locator("main .state[role=status]")
+    await expect(verdict).to_contain_text("The event is in the log")
+    was = await leaf.input_value()
+    await leaf.fill(was.replace('"generation":4', '"generation":5', 1))
+    await expect(verdict).to_contain_text("The changed leaf is not in the log")
+    await expect(page.locator(".steps > li.wrong")).to_have_count(2)  # the hash, and the root it leads to
+    await page.get_by_role("button", name="As it was").click()
+    await expect(verdict).to_contain_text("The event is in the log")
+
+
+def _other_leaf(data: Any) -> None:
+    data["node"]["leaf"] = data["node"]["leaf"].replace('"client":"', '"client":"x')
+
+
+def _other_sibling(data: Any) -> None:
+    hashes = data["inclusionProof"]["hashes"]
+    hashes[0] = "00" * 32
+
+
+def _fewer_hashes(data: Any) -> None:
+    data["inclusionProof"]["hashes"].pop()
+
+
+def _other_place(data: Any) -> None:
+    data["inclusionProof"]["leafIndex"] -= 1
+
+
+def _other_root(data: Any) -> None:
+    """The checkpoint's root is made to fit nothing; its signed note is as it was."""
+    data["inclusionProof"]["checkpoint"]["rootHash"] = "11" * 32
+
+
+def _other_note(data: Any) -> None:
+    checkpoint = data["inclusionProof"]["checkpoint"]
+    lines = checkpoint["note"].split("\n")
+    lines[1] = str(int(lines[1]) + 1)
+    checkpoint["note"] = "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [_other_leaf, _other_sibling, _fewer_hashes, _other_place, _other_root, _other_note],
+    ids=lambda one: one.__name__.strip("_"),
+)
+async def test_a_server_that_lies_is_seen(console: Console, known: Known, tamper: Any) -> None:
+    page = console.page
+    await page.route("**/graphql", lambda route: _tampered(route, tamper))
+    await console.signed_in("log", event=known.event_id("TokenRotated"))
+    await expect(page.locator(".state.failure")).to_contain_text(re.compile("NOT proved to be in the log"))
+    await expect(page.locator(".steps > li.wrong")).not_to_have_count(0)
+
+
+async def test_a_key_that_has_not_signed_is_told(console: Console, known: Known) -> None:
+    await console.signed_in("log", event=known.event_id("ReuseDetected"))
+    signing = _signing_key(known)
+    other = next(line for line in _verifier_keys(known) if line != signing)
+    await console.page.get_by_label("The log's verifier key").fill(other)
+    await expect(console.page.locator(".state.failure")).to_contain_text("this key has not signed it")
+
+
+async def test_a_forged_signature_is_seen(console: Console, known: Known) -> None:
+    page = console.page
+
+    def forged(data: Any) -> None:
+        checkpoint = data["inclusionProof"]["checkpoint"]
+        text, _, signature = checkpoint["note"].rpartition(" ")
+        flipped = ("B" if signature[20] == "A" else "A").join((signature[:20], signature[21:]))
+        checkpoint["note"] = f"{text} {flipped}"
+
+    await page.route("**/graphql", lambda route: _tampered(route, forged))
+    await console.signed_in("log", event=known.event_id("TokenRotated"))
+    await page.get_by_label("The log's verifier key").fill(_signing_key(known))
+    await expect(page.locator(".state.failure")).to_contain_text("the signature is wrong")
+
+
+async def _tampered(route: Route, tamper: Any) -> None:
+    """What is answered to the proof's query is changed on its way."""
+    if "query Proof" not in (route.request.post_data or ""):
+        await route.continue_()
+        return
+    answer = await route.fetch()
+    told = json.loads(await answer.text())
+    tamper(told["data"])
+    await route.fulfill(response=answer, body=json.dumps(told))
