@@ -24,6 +24,7 @@ from rich.table import Table
 from uvicorn import Server
 
 from api.application import Application
+from api.cli.demo_links import demo_links
 from api.cli.output import add_row, console, table
 from api.cli.sessions import gist
 from api.database import Database, prepare, service_connection
@@ -102,6 +103,14 @@ class _Walk:
     def refresh(self, token: str, *, user_agent: str = _BROWSER) -> Any:
         """What a refresh with a token in the body answers."""
         return self.ask(_REFRESH, {"input": {"refreshToken": token}}, user_agent=user_agent)["refresh"]
+
+    def finds(self, path: str, media_type: str) -> bool:
+        """Whether a browser that goes there gets something of this kind."""
+        try:
+            with _DIRECTLY.open(f"{self.url}{path}", timeout=10) as answer:
+                return bool(answer.headers.get_content_type() == media_type and answer.read())
+        except OSError:
+            return False
 
     def say(self, number: int, text: str) -> None:
         """One step, as it is played."""
@@ -190,6 +199,14 @@ def play(url: str, settings: Settings, console: Console) -> None:
         history["status"] == "REVOKED" and history["endedReason"] == "REUSE", "the session is REVOKED: REUSE"
     )
 
+    walk.say(6, "Frontends are served, too: a console, an example, and the client that both use.")
+    walk.held(
+        walk.finds("/console/", "text/html")
+        and walk.finds("/example/", "text/html")
+        and walk.finds("/client/token-ledger.js", "text/javascript"),
+        "a browser finds console, example and client",
+    )
+
 
 def _table(events: list[Any]) -> Table:
     columns = ("", "event", "at (UTC)", "by", "from", "what")
@@ -244,7 +261,10 @@ def _serve_and_play(
         play(address, settings, screen)
         screen.print(f"[green]Every step held[/] ({time.monotonic() - started:.1f} s).")
         if not leave:
-            screen.print(f"\nGraphiQL: {address}/graphql   (Ctrl-C ends the server)", highlight=False)
+            screen.print()
+            for line in demo_links(settings, program=sys.argv[0], now=datetime.now(UTC)):
+                screen.print(line, markup=False, soft_wrap=True)
+            screen.print("Ctrl-C ends the server.")
             while serving.is_alive():
                 serving.join(timeout=1)
     except StepFailedError as error:

@@ -217,6 +217,14 @@ async def fault_proxy(*, port: int, upstream_port: int) -> AsyncIterator[FaultPr
         await listener.wait_closed()
 
 
+@asynccontextmanager
+async def other_site(port: int, pages: Mapping[str, tuple[str, Mapping[str, str]]]) -> AsyncIterator[None]:
+    """Pages on an origin of their own, with no server behind them."""
+    async with fault_proxy(port=port, upstream_port=port) as site:
+        site.pages.update(pages)
+        yield
+
+
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while piece := await reader.read(64 * 1024):
         writer.write(piece)

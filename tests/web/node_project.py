@@ -1,4 +1,4 @@
-"""A Node project with the libraries that the client has adapters for, and the client as `npm pack` packs it."""
+"""A Node project with the libraries that the client has adapters for, and the client as npm packs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ import pytest
 
 CLIENT = Path(__file__).parents[2] / "web" / "client"
 PROJECT = Path(__file__).parent / "adapters"
-NO_REGISTRY = re.compile(r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)\b|E5\d\d")
+NO_REGISTRY = re.compile(
+    r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)\b|E5\d\d"
+)
 """What npm says where the registry cannot be reached."""
 
 
@@ -54,12 +56,15 @@ def node_project(parent: Path) -> NodeProject:
     directory = parent / "adapters"
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: the browser client's adapters and snippets are not tested")
+            pytest.skip(
+                f"{program} is not installed: the browser client's adapters and snippets are not tested"
+            )
     shutil.copytree(PROJECT, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
     installed = npm(directory, "ci", "--prefer-offline", "--fetch-retries=1", "--fetch-timeout=20000")
     if installed.returncode and NO_REGISTRY.search(installed.stderr):
         pytest.skip(
-            "npm reaches no registry: the browser client's adapters and snippets are not tested\n" + installed.stderr
+            "npm reaches no registry: the browser client's adapters and snippets are not tested\n"
+            + installed.stderr
         )
     assert installed.returncode == 0, installed.stdout + installed.stderr
     packed = npm(CLIENT, "pack", "--json", "--pack-destination", str(directory))

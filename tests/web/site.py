@@ -18,7 +18,11 @@ from tests.web.fault_proxy import FaultProxy, fault_proxy
 
 APP = "/app"
 """Where the frontend of the tests lives: an empty page that may import what it likes."""
-_EMPTY_PAGE = '<!doctype html><html lang="en"><title>app</title><link rel="icon" href="data:,">'
+EMPTY_PAGE: tuple[str, Mapping[str, str]] = (
+    '<!doctype html><html lang="en"><title>app</title><link rel="icon" href="data:,">',
+    {},
+)
+"""It, and its headers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class Site:
     proxy: FaultProxy
     origin: str
     """Of the proxy, which the server knows as an allowed one."""
+    frontend: str
+    """Another origin that is allowed, of the same site; nobody listens there."""
     database_url: str
 
     @property
@@ -39,7 +45,7 @@ class Site:
     def begin(self) -> None:
         """Leave nothing of the test before."""
         self.proxy.reset()
-        self.proxy.pages[APP] = (_EMPTY_PAGE, {})
+        self.proxy.pages[APP] = EMPTY_PAGE
 
     def assertion(self, subject: str | None = None, **claims: Any) -> str:
         """A fresh assertion, of a new subject unless one is named."""
@@ -71,8 +77,10 @@ class Site:
 async def site_on(database_url: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Site]:
     """A server on a database, and the proxy before it."""
     port = free_port()
-    origin = f"http://127.0.0.1:{port}"
-    around = {**NO_LIMITS, "TOKEN_LEDGER_ALLOWED_ORIGINS": origin, **(environ or {})}
+    origin, frontend = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{free_port()}"
+    around = {**NO_LIMITS, "TOKEN_LEDGER_ALLOWED_ORIGINS": f"{origin},{frontend}", **(environ or {})}
     with served(database_url, around) as server:
         async with fault_proxy(port=port, upstream_port=server.settings.port) as proxy:
-            yield Site(server=server, proxy=proxy, origin=origin, database_url=database_url)
+            yield Site(
+                server=server, proxy=proxy, origin=origin, frontend=frontend, database_url=database_url
+            )

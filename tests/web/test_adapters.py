@@ -57,11 +57,15 @@ def test_publint_finds_nothing_wrong_with_the_package(project: NodeProject) -> N
 
 
 def test_the_declarations_fit_the_libraries(project: NodeProject) -> None:
-    options = "--noEmit --strict --skipLibCheck --target es2022 --module nodenext --lib es2022,dom,dom.iterable"
+    options = (
+        "--noEmit --strict --skipLibCheck --target es2022 --module nodenext --lib es2022,dom,dom.iterable"
+    )
     done = project.run("tsc", *options.split(), "types.ts")
     assert done.returncode == 0, done.stdout
     sources = [f"node_modules/@token-ledger/client/{name}.js" for name in ("token-ledger", *ADAPTERS)]
-    checked = project.run("tsc", *options.split(), "--allowJs", "--checkJs", "--maxNodeModuleJsDepth", "0", *sources)
+    checked = project.run(
+        "tsc", *options.split(), "--allowJs", "--checkJs", "--maxNodeModuleJsDepth", "0", *sources
+    )
     assert checked.returncode == 0, checked.stdout
 
 

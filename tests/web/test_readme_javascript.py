@@ -16,7 +16,9 @@ pytestmark = pytest.mark.xdist_group("node")
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 SNIPPETS = re.findall(r"^```js\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-AROUND = sorted(file for file in (Path(__file__).parent / "readme").glob("*.mjs") if file.stem != "surroundings")
+AROUND = sorted(
+    file for file in (Path(__file__).parent / "readme").glob("*.mjs") if file.stem != "surroundings"
+)
 PLACE = re.compile(r'^// the snippet with "(.*)"$', re.MULTILINE)
 SECURE_STORE = """
 const held = new Map();

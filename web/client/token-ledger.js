@@ -32,9 +32,9 @@ const LONGEST_PAUSE = 30_000;
 const LEAST_PAUSE = 1_000;
 /** After a refusal that waiting may not mend, such as CSRF_FAILED, a refresh ahead of time waits so long. */
 const QUIET_AFTER_REFUSAL = 30_000;
-/** How long siblings have to answer: those who may just have refreshed get more. */
-const ASKED = 100;
-const ASKED_AFTER_WAITING = 400;
+/** How long siblings have to answer a page that has just been opened, and one that knows that somebody was signed in. */
+const ASKED_BY_NEW_PAGE = 100;
+const ASKED = 400;
 /** Without a way to hear of a sign-in elsewhere, "nobody is signed in" is believed for so long. */
 const BELIEVED_SIGNED_OUT = 30_000;
 /** Timers of browsers hold 31 bits. */
@@ -406,7 +406,7 @@ class TokenLedger {
       return null;
     }
     if (this.#newerThan(stale) === null && (hadToWait || this.#good() === null)) {
-      await this.#askSiblings(hadToWait ? ASKED_AFTER_WAITING : ASKED);
+      await this.#askSiblings(hadToWait || this.#held ? ASKED : ASKED_BY_NEW_PAGE);
     }
     const newer = this.#newerThan(stale);
     if (newer !== null) return newer;
@@ -546,7 +546,9 @@ class TokenLedger {
    */
   #alone(work) {
     const longest = this.#timeout / 2;
-    return this.#queue(longest, () => locked(this.#shared, longest, work));
+    return this.#queue(longest, (hadToQueue) =>
+      locked(this.#shared, longest, (hadToWait) => work(hadToQueue || hadToWait)),
+    );
   }
 
   // ------------------------------------------------------------------ siblings
@@ -953,16 +955,19 @@ function unref(timer) {
  * One after the other within this page or process.
  *
  * @param {object | null} storage
- * @returns {<T>(longest: number, work: () => Promise<T>) => Promise<T>}
+ * @returns {<T>(longest: number, work: (hadToQueue: boolean) => Promise<T>) => Promise<T>}
  */
 function queueOf(storage) {
   const known = storage && queues.get(storage);
   if (known) return known;
   /** @type {Promise<unknown>} */
   let last = Promise.resolve();
-  /** @type {<T>(longest: number, work: () => Promise<T>) => Promise<T>} */
+  let ahead = 0;
+  /** @type {<T>(longest: number, work: (hadToQueue: boolean) => Promise<T>) => Promise<T>} */
   const queue = async (longest, work) => {
     const before = last;
+    const hadToQueue = ahead > 0;
+    ahead += 1;
     /** @type {() => void} */
     let done = () => {};
     const mine = new Promise((/** @type {(value?: void) => void} */ resolve) => (done = resolve));
@@ -972,8 +977,9 @@ function queueOf(storage) {
     await Promise.race([before, new Promise((resolve) => (timer = setTimeout(resolve, longest)))]);
     clearTimeout(timer);
     try {
-      return await work();
+      return await work(hadToQueue);
     } finally {
+      ahead -= 1;
       done();
     }
   };

@@ -70,7 +70,7 @@ test("a token is replaced before it expires, without being asked for", async (t)
   const ledger = bodyLedger(t, { fetch: wire.fetch, clientId: "quick" });
   await ledger.login(somebody().assertions.pop());
   const first = ledger.accessToken;
-  await until(() => wire.counts.Refresh === 1 && ledger.accessToken !== first);
+  await until(() => wire.counts.Refresh >= 1 && ledger.accessToken !== first);
   assert.ok(ledger.accessToken);
 });
 
