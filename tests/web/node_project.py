@@ -50,22 +50,24 @@ def npm(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@cache
 def node_project(parent: Path) -> NodeProject:
     """The project, installed into a directory of a parent once; skips, saying why, where that cannot be."""
-    directory = parent / "adapters"
+    project = _installed(parent / "adapters")
+    if isinstance(project, str):
+        pytest.skip(f"{project}: the browser client's adapters and snippets are not tested")
+    return project
+
+
+@cache
+def _installed(directory: Path) -> NodeProject | str:
+    """The project, or what there is none for."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            pytest.skip(
-                f"{program} is not installed: the browser client's adapters and snippets are not tested"
-            )
+            return f"{program} is not installed"
     shutil.copytree(PROJECT, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
     installed = npm(directory, "ci", "--prefer-offline", "--fetch-retries=1", "--fetch-timeout=20000")
-    if installed.returncode and NO_REGISTRY.search(installed.stderr):
-        pytest.skip(
-            "npm reaches no registry: the browser client's adapters and snippets are not tested\n"
-            + installed.stderr
-        )
+    if installed.returncode and (found := NO_REGISTRY.search(installed.stderr)):
+        return f"npm reaches no registry ({found[0]})"
     assert installed.returncode == 0, installed.stdout + installed.stderr
     packed = npm(CLIENT, "pack", "--json", "--pack-destination", str(directory))
     assert packed.returncode == 0, packed.stderr

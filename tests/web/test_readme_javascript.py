@@ -1,4 +1,4 @@
-"""The README's JavaScript does what the README says; `readme/*.mjs` are what stands around each snippet."""
+"""The JavaScript of both READMEs does what they say; `readme/*.mjs` are what stands around each snippet."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from uuid import uuid4
 import pytest
 
 from tests.served import NO_LIMITS, free_port, run, served
-from tests.web.node_project import node_project
+from tests.web.node_project import CLIENT, node_project
 
 pytestmark = pytest.mark.xdist_group("node")
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-SNIPPETS = re.findall(r"^```js\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+README = (CLIENT.parents[1] / "README.md").read_text("utf-8")
+PACKAGE_README = (CLIENT / "README.md").read_text("utf-8")
+SNIPPETS = re.findall(r"^```js\n(.*?)^```$", README + PACKAGE_README, re.DOTALL | re.MULTILINE)
 AROUND = sorted(
     file for file in (Path(__file__).parent / "readme").glob("*.mjs") if file.stem != "surroundings"
 )

@@ -129,8 +129,8 @@ class TokenLedger {
       throw new TypeError('createTokenLedger: a storage is for transport "body"; a cookie is kept by the browser');
     }
     const timeout = options.timeoutMs ?? DEFAULT_TIMEOUT;
-    if (!(timeout > 0)) {
-      throw new TypeError("createTokenLedger: timeoutMs is a number of milliseconds above zero");
+    if (!(timeout > 0 && timeout <= LONGEST_TIMER)) {
+      throw new TypeError("createTokenLedger: timeoutMs is a number of milliseconds above zero, such as 10000");
     }
     if (typeof (options.fetch ?? globalThis.fetch) !== "function") {
       throw new TypeError("createTokenLedger: there is no fetch here; give one as the option `fetch`");
@@ -429,7 +429,6 @@ class TokenLedger {
     const held = heldOf(pair, asked);
     if (!(await this.#storeAfter(presented, pair.refreshToken))) return this.#refresh(stale, false, longest);
     if (epoch !== this.#epoch) return this.#good()?.token ?? null;
-    if (this.#ended.has(held.session.id)) return null;
     this.#hold(held);
     this.#tell({ type: "token", signedIn: false, ...told(held) });
     return held.token;
@@ -499,7 +498,7 @@ class TokenLedger {
   /** @param {number} milliseconds @param {number} least that nobody may shorten it to */
   async #pause(milliseconds, least) {
     await new Promise((/** @type {(value?: void) => void} */ resolve) => {
-      const timer = setTimeout(resolve, Math.max(milliseconds, least));
+      const timer = setTimeout(resolve, Math.min(Math.max(milliseconds, least), LONGEST_TIMER));
       unref(timer); // who waits for it has a timer of its own
       const end = () => {
         clearTimeout(timer);

@@ -7,7 +7,7 @@ import { Sessions } from "./identity.js";
 import { Empty, Failure, Heading, Loading } from "./parts.js";
 import { go, href, usePlace } from "./route.js";
 import { keepSetting, setting } from "./settings.js";
-import { SignIn } from "./sign-in.js";
+import { SignIn, takeAssertionOfLink } from "./sign-in.js";
 import { zoneName } from "./time.js";
 import { isFor, startOf, VIEWS } from "./views/index.js";
 
@@ -17,6 +17,7 @@ export function App() {
   const [who, setWho] = useState(/** @type {Who} */ ({ is: "starting" }));
   const [zone, setZone] = useState(/** @type {import("./time.js").Zone} */ (setting("zone") === "utc" ? "utc" : "local"));
   const [announced, announce] = useState("");
+  const [linked, setLinked] = useState(takeAssertionOfLink);
   const place = usePlace();
 
   const signedOut = useCallback((/** @type {string} */ message) => setWho({ is: "out", message }), []);
@@ -50,6 +51,10 @@ export function App() {
     signedOut,
     announce,
   };
+  const signedIn = (/** @type {import("./identity.js").Identity} */ next) => {
+    setLinked("");
+    setWho({ is: "in", identity: next });
+  };
   const signOut = async () => {
     await identity?.signOut();
     signedOut("");
@@ -62,7 +67,8 @@ export function App() {
       <main id="main" tabindex="-1">
         ${who.is === "starting" && html`<${Loading} what="Looking who is signed in" />`}
         ${who.is === "lost" && html`<${LostAtStart} retry=${resume} />`}
-        ${who.is === "out" && html`<${SignIn} sessions=${sessions} message=${who.message} onSignedIn=${(/** @type {any} */ signedIn) => setWho({ is: "in", identity: signedIn })} />`}
+        ${who.is === "out" && html`<${SignIn} sessions=${sessions} linked=${linked} message=${who.message} onSignedIn=${signedIn} />`}
+        ${identity && linked && html`<${LinkBrought} name=${identity.name} use=${() => signedOut("")} leave=${() => setLinked("")} />`}
         ${identity && html`<${Shown} place=${place} identity=${identity} />`}
       </main>
     </div>
@@ -75,6 +81,10 @@ function LostAtStart({ retry }) {
   const error = useMemo(() => ({ kind: "lost", message: "The server cannot be reached.", passes: true, retryAfterSeconds: 2, requestId: null }), []);
   return html`<${Heading} title="Token Ledger" /><${Failure} error=${error} retry=${retry} />`;
 }
+
+/** A link with an assertion was followed by somebody who is signed in already. @param {{ name: string, use: () => void, leave: () => void }} given */
+const LinkBrought = ({ name, use, leave }) => html`<div class="state notice"><p>You are signed in as <span class="strong">${name}</span>. The link that you followed holds an assertion to sign in with.</p>
+  <div class="buttons"><button type="button" onClick=${use}>Sign in with it…</button><button type="button" onClick=${leave}>Stay</button></div></div>`;
 
 /** The view of the place; where it shows nothing to this person, what does. @param {{ place: import("./route.js").Place, identity: import("./identity.js").Identity }} given */
 function Shown({ place, identity }) {

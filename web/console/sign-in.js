@@ -7,16 +7,16 @@ import { Heading } from "./parts.js";
 /**
  * An assertion that a link brought in its fragment, which no server sees; it is taken out of the address at once.
  * It is filled in and not sent: whoever made the link does not decide who is signed in.
+ * @returns {string} empty: there is none
  */
-function assertionOfLink() {
+export function takeAssertionOfLink() {
   const given = new URLSearchParams(location.hash.slice(1)).get("assertion");
   if (given !== null) history.replaceState(null, "", location.pathname + location.search);
   return given ?? "";
 }
 
-/** @param {{ sessions: import("./identity.js").Sessions, message: string, onSignedIn: (identity: any) => void }} given */
-export function SignIn({ sessions, message, onSignedIn }) {
-  const [linked] = useState(assertionOfLink);
+/** @param {{ sessions: import("./identity.js").Sessions, linked: string, message: string, onSignedIn: (identity: any) => void }} given */
+export function SignIn({ sessions, linked, message, onSignedIn }) {
   const [way, setWay] = useState("assertion");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { createTokenLedger } from "../../../web/client/token-ledger.js";
-import { delay, me, somebody, url, watched } from "./service.mjs";
+import { delay, me, somebody, until, url, watched } from "./service.mjs";
 
 /** A browser's part: keeps the cookie, sends it where credentials are included, and names the origin. */
 function browser() {
@@ -29,6 +29,23 @@ function ledgerOf(t, { wire }, options = {}) {
   const told = [];
   ledger.onSignedOut(({ reason }) => told.push(reason));
   return { ledger, told };
+}
+
+/** End the sessions that somebody has by now. */
+async function endElsewhere(t, { assertions }) {
+  const { ledger } = ledgerOf(t, browser(), { name: "elsewhere" });
+  await ledger.login(assertions.pop());
+  await ledger.logout("OTHERS");
+}
+
+/** From now on answers to refreshes take their time on the way back. */
+function answerRefreshesLate({ wire }) {
+  const { hinder } = wire;
+  wire.hinder = async (asked, init, send) => {
+    const response = await hinder(asked, init, send);
+    if (asked === "Refresh") await delay(700);
+    return response;
+  };
 }
 
 test("sign in, a new page, refresh, sign out", async (t) => {
@@ -71,20 +88,43 @@ test("a terminal answer that was asked for before a newer sign-in ends nothing",
   const own = browser();
   const { ledger, told } = ledgerOf(t, own, { timeoutMs: 800 });
   await ledger.login(ada.assertions.pop());
-  const elsewhere = ledgerOf(t, browser());
-  await elsewhere.ledger.login(ada.assertions.pop());
-  await elsewhere.ledger.logout("OTHERS");
-  const { hinder } = own.wire;
-  own.wire.hinder = async (asked, init, send) => {
-    const response = await hinder(asked, init, send);
-    if (asked === "Refresh") await delay(700);
-    return response;
-  };
+  await endElsewhere(t, ada);
+  answerRefreshesLate(own);
   const waiting = ledger.getAccessToken({ refused: ledger.accessToken });
   await delay(20);
   const session = await ledger.login(ada.assertions.pop());
   assert.equal(await waiting, ledger.accessToken);
   assert.deepEqual([ledger.session, told], [session, []]);
+});
+
+test("an answer that was asked for before a sign-out brings nobody back", async (t) => {
+  const own = browser();
+  const { ledger, told } = ledgerOf(t, own, { timeoutMs: 800 });
+  await ledger.login(somebody().assertions.pop());
+  answerRefreshesLate(own);
+  const waiting = ledger.getAccessToken({ refused: ledger.accessToken });
+  await delay(100);
+  await ledger.logout();
+  assert.equal(await waiting, null);
+  assert.deepEqual([ledger.session, told], [null, ["LOGOUT"]]);
+});
+
+test("a terminal answer that was asked for before a sign-in in another tab ends nothing", async (t) => {
+  globalThis.location = { href: url };
+  t.after(() => delete globalThis.location);
+  const ada = somebody();
+  const own = browser();
+  const [one, two] = [ledgerOf(t, own), ledgerOf(t, own)];
+  await one.ledger.login(ada.assertions.pop());
+  await until(() => two.ledger.session !== null);
+  await endElsewhere(t, ada);
+  answerRefreshesLate(own);
+  const waiting = one.ledger.getAccessToken({ refused: one.ledger.accessToken });
+  await delay(500);
+  const session = await two.ledger.login(ada.assertions.pop());
+  await until(() => one.ledger.session.id === session.id);
+  assert.equal(await waiting, two.ledger.accessToken);
+  assert.deepEqual([one.ledger.session, one.told, two.told], [session, [], []]);
 });
 
 test("a page whose origin is not allowed is told, and signs nobody out", async (t) => {

@@ -232,6 +232,7 @@ test("wrong options are told", () => {
   wrong({ url, transport: "header" }, /"cookie" or "body"/);
   wrong({ url, storage: memory() }, /transport "body"/);
   wrong({ url, timeoutMs: 0 }, /timeoutMs/);
+  wrong({ url, timeoutMs: Infinity }, /timeoutMs/);
   wrong({ url: "/graphql" }, /no address/);
   wrong({}, /option `url`/);
   wrong({ url, allowedOrigins: ["api.example.com"] }, /no address/);

@@ -47,8 +47,9 @@ async def test_an_event_is_proved_step_by_step_and_the_signature_is_checked(
     await expect(verdict).to_contain_text("The event is in the log, and the root is signed by this key")
     await expect(steps.last).to_contain_text("(Ed25519)")
     await page.reload()
+    await console.settled()
     await expect(verdict).to_contain_text("signed by this key")  # the key is kept, as it is public
-    await page.get_by_label("The log's verifier key").fill(key.replace("=", "A"))
+    await page.get_by_label("The log's verifier key").fill(key[:-1])
     await expect(steps.last).to_contain_text("The signature was not checked")
     await expect(verdict).to_contain_text("The event is in the log that this checkpoint describes")
 

@@ -143,3 +143,10 @@ async def test_an_assertion_in_a_link_is_filled_in_and_leaves_the_address(
     await expect(page.locator(".who")).to_have_count(0)  # nobody is signed in by following a link
     await page.keyboard.press("Enter")
     await expect(page.locator(".alarm-card").first).to_be_visible()
+    await page.goto("about:blank")
+    await page.goto(f"{console.address('alarms')}#assertion={known.site.assertion('another')}")
+    await expect(page.locator(".state.notice")).to_contain_text("You are signed in as linked.")
+    await expect(page).to_have_url(console.address("alarms"))
+    await page.get_by_role("button", name="Sign in with it…").click()
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await expect(page.locator(".who")).to_have_text("another")

@@ -7,7 +7,7 @@ await serveOrders();
 const shown = [];
 const showSignIn = (reason) => shown.push(reason);
 
-// the snippet with "showSignIn"
+// the snippet with "allowedOrigins"
 
 assert.equal(await response.text(), `Bearer ${ledger.accessToken}`);
 assert.equal(ledger.session.subject, ada.subject);

@@ -1,6 +1,6 @@
 // A person's own sessions: where one is signed in, and signing out there.
 // @ts-check
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { useApp } from "../app-context.js";
 import { useAct, usePages } from "../asking.js";
 import { agentLabel } from "../agent.js";
@@ -40,6 +40,10 @@ function Device({ session, onRenamed, onSignOut }) {
   const [editing, setEditing] = useState(false);
   const { busy, error, run, clear } = useAct();
   const { announce } = useApp();
+  const input = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useEffect(() => {
+    if (editing) input.current?.select();
+  }, [editing]);
   const name = session.deviceLabel || agentLabel(session.userAgent) || "A device";
   const rename = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
@@ -59,7 +63,7 @@ function Device({ session, onRenamed, onSignOut }) {
       ${editing
         ? html`<form class="find" onSubmit=${rename} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close()}>
             <label class="unseen" for=${`label-${session.id}`}>Name of the device</label>
-            <input id=${`label-${session.id}`} name="label" defaultValue=${session.deviceLabel ?? ""} required maxlength="100" autocomplete="off" ref=${focusOnce} />
+            <input id=${`label-${session.id}`} name="label" defaultValue=${session.deviceLabel ?? ""} required maxlength="100" autocomplete="off" ref=${input} />
             <button type="submit" class="primary" disabled=${busy}>Save</button><button type="button" onClick=${close}>Cancel</button></form>`
         : html`<h2>${name}</h2>${session.isCurrent && html`<span class="chip good">This one</span>`}`}
     </div>
@@ -77,15 +81,6 @@ function Device({ session, onRenamed, onSignOut }) {
       <a class="details-link" href=${href("session", { id: session.id })}>What happened<span class="unseen"> to ${name}</span></a>
     </div>
   </article>`;
-}
-
-/** @param {HTMLInputElement | null} element */
-function focusOnce(element) {
-  if (element && document.activeElement !== element && !element.dataset.focused) {
-    element.dataset.focused = "yes";
-    element.focus();
-    element.select();
-  }
 }
 
 /** @param {{ session: any, onClose: () => void, onDone: () => void }} given */
