@@ -141,6 +141,7 @@ async def test_an_assertion_in_a_link_is_filled_in_and_leaves_the_address(
     await expect(page.get_by_label("Assertion", exact=True)).to_have_value(assertion)
     await expect(page).to_have_url(console.address("alarms"))
     await expect(page.locator(".who")).to_have_count(0)  # nobody is signed in by following a link
+    await expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.locator(".alarm-card").first).to_be_visible()
     await page.goto("about:blank")
