@@ -20,19 +20,19 @@ const EMPTY_PAGES = 8;
  */
 export function useAsked(query, variables = {}) {
   const { ask, signedOut } = useApp();
-  const [state, setState] = useState({ key: "", data: null, error: null, loading: query !== null });
+  const [state, setState] = useState(/** @type {any} */ ({ key: "", data: null, error: null, loading: query !== null }));
   const [turn, setTurn] = useState(0);
   const key = JSON.stringify([query, variables]);
   useEffect(() => {
     if (query === null) return undefined;
     const stop = new AbortController();
-    setState((before) => ({ key, data: before.key === key ? before.data : null, error: null, loading: true }));
+    setState((/** @type {any} */ before) => ({ key, data: before.key === key ? before.data : null, error: null, loading: true }));
     ask(query, variables, { signal: stop.signal }).then(
       (data) => !stop.signal.aborted && setState({ key, data, error: null, loading: false }),
       (error) => {
         if (stop.signal.aborted) return;
         if (error.kind === "unauthenticated") signedOut(error.message);
-        setState((before) => ({ ...before, key, error: asApiError(error), loading: false }));
+        setState((/** @type {any} */ before) => ({ ...before, key, error: asApiError(error), loading: false }));
       },
     );
     return () => stop.abort();

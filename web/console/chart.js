@@ -42,7 +42,7 @@ export function Chart({ title, text, starts, series }) {
               fill: bars ? colour(name) : undefined,
               width: bars ? 0 : 1.5,
               points: { show: false },
-              paths: bars ? uPlot.paths.bars({ size: [0.7, 24, 1], align: 1 }) : undefined,
+              paths: bars ? uPlot.paths.bars?.({ size: [0.7, 24, 1], align: 1 }) : undefined,
             })),
           ],
         },

@@ -4,7 +4,7 @@ import { toHex } from "./merkle.js";
 
 const ED25519 = 1;
 
-/** Whether nothing but what it stands for can be in a text of base64. @param {string} text @returns {Uint8Array} */
+/** Whether nothing but what it stands for can be in a text of base64. @param {string} text @returns {Bytes} */
 function fromBase64(text) {
   const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
   if (btoa(String.fromCharCode(...bytes)) !== text) throw new Error("it is not base64 in its one spelling");
@@ -12,7 +12,8 @@ function fromBase64(text) {
 }
 
 /**
- * @typedef {{ text: string, origin: string, size: number, root: string, signatures: { name: string, keyId: string, signature: Uint8Array }[] }} Note
+ * @typedef {Uint8Array<ArrayBuffer>} Bytes
+ * @typedef {{ text: string, origin: string, size: number, root: string, signatures: { name: string, keyId: string, signature: Bytes }[] }} Note
  */
 
 /** @param {string} note @returns {Note} the root in hex @throws {Error} it is no checkpoint */
@@ -35,7 +36,7 @@ export function parseCheckpoint(note) {
   return { text, origin, size: Number(size), root: toHex(fromBase64(root)), signatures };
 }
 
-/** @typedef {{ name: string, keyId: string, publicKey: Uint8Array }} Verifier */
+/** @typedef {{ name: string, keyId: string, publicKey: Bytes }} Verifier */
 
 /**
  * Read a verifier key as `token-ledger keys list` prints it; the words before it may be pasted too.

@@ -37,7 +37,7 @@ export async function verifyProof({ leaf, event, proof, verifierKey }) {
     const climbed = await climb(hash, { index: proof.leafIndex, size: proof.treeSize, hashes: proof.hashes });
     say(true, `Climbed from leaf ${proof.leafIndex.toLocaleString("en")} of ${proof.treeSize.toLocaleString("en")} to a root.`, { climbed: climbed.steps });
     rooted = say(climbed.root === checkpoint.rootHash && proof.treeSize === checkpoint.treeSize,
-      climbed.root === checkpoint.rootHash ? "The root that was reckoned is the checkpoint's root." : "The root that was reckoned is not the checkpoint's root.", { hash: climbed.root });
+      climbed.root === checkpoint.rootHash ? "The root that was computed is the checkpoint's root." : "The root that was computed is not the checkpoint's root.", { hash: climbed.root });
   } catch (error) {
     say(false, `The proof cannot be one: ${/** @type {Error} */ (error).message}.`);
   }

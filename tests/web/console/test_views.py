@@ -137,7 +137,7 @@ async def test_sessions_are_found_by_every_filter(console: Console, known: Known
     await console.signed_in("log")
     for query, statement in wanted:
         expected = known.one(f"SELECT count(*) FROM active_tokens WHERE {statement}")  # noqa: S608
-        assert 0 < expected, statement
+        assert expected > 0, statement
         await console.open("sessions", **query)
         await console.settled()
         more = console.page.get_by_role("button", name=re.compile("Show more|Look further"))

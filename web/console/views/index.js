@@ -44,4 +44,6 @@ export function isFor(view, identity) {
 }
 
 /** Where somebody begins. @param {import("../identity.js").Identity} identity */
-export const startOf = (identity) => VIEWS.find((view) => view.title && isFor(view, identity) && (view.scopes.length > 0 || view.ownSession)) ?? VIEWS.find((view) => view.path === "log");
+export const startOf = (identity) =>
+  VIEWS.find((view) => view.title && isFor(view, identity) && (view.scopes.length > 0 || view.ownSession)) ??
+  /** @type {View} */ (VIEWS.find((view) => view.path === "log"));

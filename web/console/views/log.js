@@ -18,7 +18,7 @@ export function Log({ query }) {
     go(href("log", { event: given }));
   };
   return html`<${Heading} title="Checkpoint and proof" />
-    <p class="lead">Every event has a place in one log. The server signs the log's root; this page reckons by itself, in your browser, whether an event leads to it.</p>
+    <p class="lead">Every event has a place in one log. The server signs the log's root; this page computes by itself, in your browser, whether an event leads to it.</p>
     <${LatestCheckpoint} />
     <section class="part"><h2>Is an event in the log?</h2>
       <form class="find wide" onSubmit=${find}><label for="event-id">Event id</label>
@@ -71,7 +71,7 @@ function Proof({ id }) {
   if (!event) return html`<${Empty} title="There is no such event, or it is not shown to you." />`;
   if (!proof) return html`<${Empty} title="The event is not sealed yet."><button type="button" onClick=${reload}>Try again</button><//>`;
   if (!canHash()) {
-    return html`<div class="state failure" role="alert"><p class="state-title">Not verified</p><p>This browser lets pages reckon hashes over https and on this machine alone. Open the console so, or verify with <code>token-ledger verify-export</code>.</p></div>`;
+    return html`<div class="state failure" role="alert"><p class="state-title">Not verified</p><p>This browser lets pages compute hashes over https and on this machine alone. Open the console so, or verify with <code>token-ledger verify-export</code>.</p></div>`;
   }
   return html`<p><${EventType} type=${event.type} /> at log index <span class="strong">${proof.leafIndex.toLocaleString("en")}</span> of ${proof.treeSize.toLocaleString("en")} · <a href=${href("event", { id })}>the event</a></p>
     ${result && html`<${Verdict} result=${result} changed=${leaf !== null && leaf !== event.leaf} />`}

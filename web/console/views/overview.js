@@ -64,7 +64,7 @@ function Summary({ summary, since, period }) {
           <${Chart} title="Ended sessions" text=${told("Revoked sessions", values.revoked)} starts=${starts}
             series=${[{ label: "Revoked", values: values.revoked, colour: "--chart-1" }, { label: "Expired", values: values.expired, colour: "--chart-2" }]} />
         </div>
-        <p class="muted">Active sessions over time are reckoned back from the number now, by what was opened and ended since. Counts are of sealed events.</p>
+        <p class="muted">Active sessions over time are computed back from the number now, by what was opened and ended since. Counts are of sealed events.</p>
         <details class="panel numbers"><summary>The same as a table</summary><${Numbers} series=${summary.series} /></details>`}`;
 }
 
