@@ -32,3 +32,9 @@ def known(large: Known) -> Known:
 def console(page: Page, known: Known) -> Console:
     """The console in an empty tab; nobody is signed in."""
     return Console(page=page, known=known)
+
+
+@pytest.fixture
+def proxied(page: Page, known: Known) -> Console:
+    """The same through the proxy, which can lose, hold and count."""
+    return Console(page=page, known=known, origin=known.site.origin)

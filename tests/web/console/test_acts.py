@@ -31,19 +31,19 @@ async def test_a_session_is_revoked_after_a_question(console: Console, known: Kn
 
 
 async def test_many_sessions_end_after_a_dry_run_and_a_typed_confirmation(
-    console: Console, known: Known
+    proxied: Console, known: Known
 ) -> None:
     for _ in range(12):
         await known.auditor.open(known.site, "bulky", deviceLabel="stolen tablet")
     await known.auditor.sealed()
-    await console.signed_in("revoke")
-    page = console.page
+    await proxied.signed_in("revoke")
+    page = proxied.page
     await expect(page.locator(".state.empty")).to_contain_text("Fill in at least one field.")
     await page.get_by_label("Subject", exact=True).fill("bulky")
     await page.get_by_label("Device label").fill("stolen tablet")
     await page.get_by_role("button", name="Count").click()
     await expect(page.get_by_role("heading", name="12 sessions would end")).to_be_visible()
-    await expect(console.rows).to_have_count(10)
+    await expect(proxied.rows).to_have_count(10)
     end = page.get_by_role("button", name="End 12 sessions")
     await expect(end).to_be_disabled()
     await page.get_by_label("Reason").fill("ticket 17")

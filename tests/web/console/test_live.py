@@ -32,24 +32,24 @@ async def test_events_appear_as_they_come_and_wait_while_it_is_paused(console: C
 
 
 async def test_what_happens_while_the_connection_is_lost_comes_once_it_is_back(
-    console: Console, known: Known, watch: Watch
+    proxied: Console, known: Known, watch: Watch
 ) -> None:
     watch.allow("WebSocket", "ERR_")
-    await console.signed_in("live", subject="liv")
-    page = console.page
+    await proxied.signed_in("live", subject="liv")
+    page = proxied.page
     await expect(page.locator(".live-state.good")).to_be_visible()
     token = (await known.auditor.open(known.site, "liv"))["refreshToken"]
-    await expect(console.rows).to_have_count(1)
+    await expect(proxied.rows).to_have_count(1)
     known.site.proxy.go_offline()
     await expect(page.get_by_role("alert")).to_contain_text("The connection is lost")
     for _ in range(3):
         token = (await known.auditor.refresh(token))["refreshToken"]
     known.site.proxy.offline = False
     await page.get_by_role("button", name="Try now").click()
-    await expect(console.rows).to_have_count(4)
+    await expect(proxied.rows).to_have_count(4)
     await known.auditor.refresh(token)
-    await expect(console.rows).to_have_count(5)
-    told = await console.rows.locator("td[data-label=What]").all_inner_texts()
+    await expect(proxied.rows).to_have_count(5)
+    told = await proxied.rows.locator("td[data-label=What]").all_inner_texts()
     assert [one.strip() for one in told] == [
         "generation 4",
         "generation 3",

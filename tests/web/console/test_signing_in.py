@@ -46,21 +46,21 @@ async def test_a_deep_link_leads_through_signing_in_to_its_place(console: Consol
     ],
 )
 async def test_what_the_scope_does_not_allow_is_not_shown(
-    console: Console, known: Known, scope: str, shown: list[str]
+    proxied: Console, known: Known, scope: str, shown: list[str]
 ) -> None:
-    await console.signed_in("log", scope=scope)
-    page = console.page
+    await proxied.signed_in("log", scope=scope)
+    page = proxied.page
     assert await page.get_by_role("navigation").get_by_role("link").all_inner_texts() == shown
     if "audit:read" in scope:
-        await console.open("subject", id="eve")
-        await console.settled()
-        await expect(console.fact("Status")).to_have_text("Suspended")
+        await proxied.open("subject", id="eve")
+        await proxied.settled()
+        await expect(proxied.fact("Status")).to_have_text("Suspended")
         await expect(page.get_by_role("button", name="Suspend…")).to_have_count(0)
         await expect(page.get_by_role("button", name="Erase…")).to_have_count(0)
         await expect(page.get_by_role("link", name="Revoke sessions…")).to_have_count(0)
     else:
         known.site.proxy.seen.clear()
-        await console.open("sessions")
+        await proxied.open("sessions")
         await expect(page.locator(".state.empty")).to_contain_text(
             "It needs an access token with the scope audit:read"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.async_api import Route, expect
 
 from tests.web.console.large_ledger import Known
@@ -24,37 +23,35 @@ async def _unavailable(route: Route) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("view", "query", "told"),
-    [
-        ("sessions", {"subject": "nobody"}, "No session matches."),
-        ("events", {"subject": "nobody"}, "No event matches."),
-        ("alarms", {"subject": "nobody"}, "No reuse was detected."),
-        ("subject", {"id": "nobody"}, "Nothing was ever done for this id."),
-        ("session", {"id": "01900000-0000-7000-8000-000000000000"}, "There is no such session"),
-        ("event", {"id": "01900000-0000-7000-8000-000000000000:1"}, "There is no such event"),
-        ("log", {"event": "01900000-0000-7000-8000-000000000000:1"}, "There is no such event"),
-        ("revoke", {"subject": "nobody"}, "No living session matches."),
-        ("no/such/view", {}, "There is no such page."),
-    ],
-    ids=lambda value: value if isinstance(value, str) and " " not in value else "",
-)
-async def test_that_there_is_nothing_is_said(
-    console: Console, view: str, query: dict[str, str], told: str
-) -> None:
-    await console.signed_in(view, **query)
-    await expect(console.page.locator(".state.empty")).to_contain_text(told)
+_NOTHING: list[tuple[str, dict[str, str], str]] = [
+    ("sessions", {"subject": "nobody"}, "No session matches."),
+    ("events", {"subject": "nobody"}, "No event matches."),
+    ("alarms", {"subject": "nobody"}, "No reuse was detected."),
+    ("subject", {"id": "nobody"}, "Nothing was ever done for this id."),
+    ("session", {"id": "01900000-0000-7000-8000-000000000000"}, "There is no such session"),
+    ("event", {"id": "01900000-0000-7000-8000-000000000000:1"}, "There is no such event"),
+    ("log", {"event": "01900000-0000-7000-8000-000000000000:1"}, "There is no such event"),
+    ("revoke", {"subject": "nobody"}, "No living session matches."),
+    ("no/such/view", {}, "There is no such page."),
+]
 
 
-async def test_loading_is_shown_until_the_answer_is_there(console: Console, known: Known) -> None:
+async def test_that_there_is_nothing_is_said_in_every_view(console: Console) -> None:
     await console.signed_in("log")
+    for view, query, told in _NOTHING:
+        await console.open(view, **query)
+        await expect(console.page.locator(".state.empty")).to_contain_text(told)
+
+
+async def test_loading_is_shown_until_the_answer_is_there(proxied: Console, known: Known) -> None:
+    await proxied.signed_in("log")
     held = known.site.proxy.hold("events")
-    await console.page.get_by_role("link", name="Event log", exact=True).click()
+    await proxied.page.get_by_role("link", name="Event log", exact=True).click()
     await held.met()
-    await expect(console.page.locator(".state.loading")).to_have_text("Loading events…")
+    await expect(proxied.page.locator(".state.loading")).to_have_text("Loading events…")
     held.release()
-    await expect(console.rows).to_have_count(50)
-    await expect(console.page.locator(".state.loading")).to_have_count(0)
+    await expect(proxied.rows).to_have_count(50)
+    await expect(proxied.page.locator(".state.loading")).to_have_count(0)
 
 
 async def test_an_error_of_the_service_is_told_in_every_view_and_passes_by_itself(
@@ -83,16 +80,16 @@ async def _unavailable_but_tokens(route: Route) -> None:
 
 
 async def test_a_lost_connection_is_told_and_comes_back_by_itself(
-    console: Console, known: Known, watch: Watch
+    proxied: Console, known: Known, watch: Watch
 ) -> None:
     watch.allow("ERR_")
-    await console.signed_in("log")
+    await proxied.signed_in("log")
     known.site.proxy.go_offline()
-    await console.page.get_by_role("link", name="Sessions", exact=True).click()
-    failure = console.page.locator(".state.failure")
+    await proxied.page.get_by_role("link", name="Sessions", exact=True).click()
+    failure = proxied.page.locator(".state.failure")
     await expect(failure).to_contain_text("The connection is lost")
     known.site.proxy.offline = False
-    await expect(console.rows).to_have_count(50)
+    await expect(proxied.rows).to_have_count(50)
     await expect(failure).to_have_count(0)
 
 

@@ -246,7 +246,7 @@ async def test_events_are_found_by_every_filter(console: Console, known: Known) 
         ({"sessionId": known.stolen}, stolen),
         (
             {"actor": "subject:the-auditor", "subject": "eve"},
-            "type = 'SubjectSuspended' AND client_id = 'web'",
+            "type = 'SubjectSuspended' AND payload::jsonb ->> 'subject' = 'eve'",
         ),
         ({"ipAddress": "203.0.113.0/24", "clientId": client, "subject": "ada"}, f"{stolen} AND version >= 8"),
         ({"subject": "ada", "since": since}, f"{stolen} AND occurred_at >= '{since}'"),

@@ -29,10 +29,13 @@ class Console:
 
     page: Page
     known: Known
+    origin: str = ""
+    """Empty: the server itself, which is faster than through the proxy."""
 
     def address(self, view: str = "", **query: object) -> str:
         """Of a view, as a deep link."""
-        return f"{self.known.site.origin}/console/{view}" + (f"?{urlencode(query)}" if query else "")
+        origin = self.origin or self.known.site.server.url
+        return f"{origin}/console/{view}" + (f"?{urlencode(query)}" if query else "")
 
     async def open(self, view: str = "", **query: object) -> None:
         """Go there as from a link in a mail."""
@@ -74,6 +77,9 @@ class Console:
             "event": {"id": self.known.event_id("ReuseDetected")},
             "log": {"event": self.known.event_id("ReuseDetected")},
             "subject": {"id": "ada"},
+            "sessions": {"subject": "ada"},
+            "events": {"subject": "ada"},
+            "alarms": {"subject": "ada"},
             "revoke": {"subject": "eve"},
         }
         return of_view.get(view, {})
