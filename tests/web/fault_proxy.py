@@ -69,10 +69,16 @@ class FaultProxy:
         self._met: list[Fault] = []
         self._running: set[asyncio.Task[None]] = set()
         self._sockets: set[asyncio.StreamWriter] = set()
+        self._came = asyncio.Condition()
 
     def count(self, operation: str) -> int:
         """How many requests of an operation came."""
         return sum(one.operation == operation for one in self.seen)
+
+    async def until(self, operation: str, count: int, *, seconds: float = 10) -> None:
+        """Wait until so many requests of an operation have come."""
+        async with asyncio.timeout(seconds), self._came:
+            await self._came.wait_for(lambda: self.count(operation) >= count)
 
     def lose(self, operation: str) -> Fault:
         """The next answer is lost after the server has given it."""
@@ -141,7 +147,9 @@ class FaultProxy:
             writer.transport.abort()
             return
         operation = _operation(path, body)
-        self.seen.append(Seen(method=method, path=path, headers=headers, body=body, operation=operation))
+        async with self._came:
+            self.seen.append(Seen(method=method, path=path, headers=headers, body=body, operation=operation))
+            self._came.notify_all()
         if path.partition("?")[0] in self.pages:
             writer.write(_page(*self.pages[path.partition("?")[0]]))
             await writer.drain()

@@ -32,7 +32,6 @@ export function tokenLedgerLink(ledger) {
 function isUnauthenticated(error) {
   if (ServerError.is(error)) return error.statusCode === 401;
   return (
-    CombinedGraphQLErrors.is(error) &&
-    error.errors.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED")
+    CombinedGraphQLErrors.is(error) && error.errors.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED")
   );
 }

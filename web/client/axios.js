@@ -49,7 +49,6 @@ export function attachTokenLedger(instance, ledger) {
 function isUnauthenticated({ status, data }) {
   const errors = data?.errors;
   return (
-    status === 401 ||
-    (Array.isArray(errors) && errors.some((error) => error?.extensions?.code === "UNAUTHENTICATED"))
+    status === 401 || (Array.isArray(errors) && errors.some((error) => error?.extensions?.code === "UNAUTHENTICATED"))
   );
 }

@@ -46,7 +46,14 @@ export interface Session {
 
 export interface SignedOut {
   /** `LOGOUT`, or why the service ended it: REUSE_DETECTED, SESSION_REVOKED, SESSION_EXPIRED, TOKEN_UNKNOWN, TOKEN_MISSING. */
-  readonly reason: "LOGOUT" | "REUSE_DETECTED" | "SESSION_REVOKED" | "SESSION_EXPIRED" | "TOKEN_UNKNOWN" | "TOKEN_MISSING" | (string & {});
+  readonly reason:
+    | "LOGOUT"
+    | "REUSE_DETECTED"
+    | "SESSION_REVOKED"
+    | "SESSION_EXPIRED"
+    | "TOKEN_UNKNOWN"
+    | "TOKEN_MISSING"
+    | (string & {});
   /** For a developer, in English. */
   readonly message: string;
   /** With SESSION_REVOKED and SESSION_EXPIRED: LOGOUT, SUBJECT, ADMIN, REUSE, LIMIT, NOT_BEFORE, ERASURE, IDLE, ABSOLUTE. */

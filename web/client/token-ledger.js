@@ -720,7 +720,12 @@ class TokenLedger {
     const error = body?.errors?.[0];
     const code = error?.extensions?.code;
     const requestId = error?.extensions?.requestId;
-    if (typeof code !== "string" || response.status >= 500 || response.status === 429 || code === "INTERNAL_SERVER_ERROR") {
+    if (
+      typeof code !== "string" ||
+      response.status >= 500 ||
+      response.status === 429 ||
+      code === "INTERNAL_SERVER_ERROR"
+    ) {
       throw unreachable(`HTTP status ${response.status}`, undefined, retryAfter(response), requestId);
     }
     throw new TokenLedgerError({ code, message: String(error.message), requestId });
@@ -809,7 +814,9 @@ function heardFrom({ token, session, issuedAt, expiresAt, age, sentAt }) {
 function claimsOf(token) {
   try {
     const bytes = [...fromBase64url(token.split(".")[1])];
-    const claims = JSON.parse(decodeURIComponent(bytes.map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("")));
+    const claims = JSON.parse(
+      decodeURIComponent(bytes.map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("")),
+    );
     if (claims.exp > claims.iat) return claims;
   } catch (error) {
     throw unreachable("it gave an access token that cannot be read", error);

@@ -16,7 +16,7 @@ const TEN = Array.from({ length: 10 });
 function bodyLedger(t, url) {
   let held = null;
   const storage = { get: () => held, set: (token) => (held = token), remove: () => (held = null) };
-  const ledger = createTokenLedger({ url, transport: "body", storage, timeoutMs: 1_500 });
+  const ledger = createTokenLedger({ url, transport: "body", storage, timeoutMs: 3_000 });
   t.after(() => ledger.close());
   return ledger;
 }

@@ -37,5 +37,7 @@ const exchanges = [cacheExchange, tokenLedgerExchange(ledger), fetchExchange];
 new Client({ url: ledger.url, exchanges, preferGetMethod: false });
 const link = tokenLedgerLink(ledger).concat(new HttpLink({ uri: ledger.url }));
 new ApolloClient({ cache: new InMemoryCache(), link });
-const { me } = await tokenLedgerClient(ledger, { headers: { a: "b" } }).request<{ me: { id: string } }>("{ me { id } }");
+const { me } = await tokenLedgerClient(ledger, { headers: { a: "b" } }).request<{ me: { id: string } }>(
+  "{ me { id } }",
+);
 console.log(me.id);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { createTokenLedger } from "../../../web/client/token-ledger.js";
-import { delay, me, somebody, until, url, watched } from "./service.mjs";
+import { delay, LATE, me, somebody, TIMEOUT, until, url, watched } from "./service.mjs";
 
 /** A browser's part: keeps the cookie, sends it where credentials are included, and names the origin. */
 function browser() {
@@ -43,7 +43,7 @@ function answerRefreshesLate({ wire }) {
   const { hinder } = wire;
   wire.hinder = async (asked, init, send) => {
     const response = await hinder(asked, init, send);
-    if (asked === "Refresh") await delay(700);
+    if (asked === "Refresh") await delay(LATE);
     return response;
   };
 }
@@ -86,7 +86,7 @@ test("a cookie that is gone signs out", async (t) => {
 test("a terminal answer that was asked for before a newer sign-in ends nothing", async (t) => {
   const ada = somebody();
   const own = browser();
-  const { ledger, told } = ledgerOf(t, own, { timeoutMs: 800 });
+  const { ledger, told } = ledgerOf(t, own, { timeoutMs: TIMEOUT });
   await ledger.login(ada.assertions.pop());
   await endElsewhere(t, ada);
   answerRefreshesLate(own);
@@ -99,7 +99,7 @@ test("a terminal answer that was asked for before a newer sign-in ends nothing",
 
 test("an answer that was asked for before a sign-out brings nobody back", async (t) => {
   const own = browser();
-  const { ledger, told } = ledgerOf(t, own, { timeoutMs: 800 });
+  const { ledger, told } = ledgerOf(t, own, { timeoutMs: TIMEOUT });
   await ledger.login(somebody().assertions.pop());
   answerRefreshesLate(own);
   const waiting = ledger.getAccessToken({ refused: ledger.accessToken });
@@ -133,7 +133,9 @@ test("a page whose origin is not allowed is told, and signs nobody out", async (
   await ledger.login(somebody().assertions.pop());
   const { hinder } = own.wire;
   own.wire.hinder = (asked, init, send) =>
-    hinder(asked, init, (changed) => send({ ...changed, headers: { ...changed.headers, Origin: "https://evil.example" } }));
+    hinder(asked, init, (changed) =>
+      send({ ...changed, headers: { ...changed.headers, Origin: "https://evil.example" } }),
+    );
   await assert.rejects(ledger.getAccessToken({ refused: ledger.accessToken }), (error) => {
     assert.deepEqual([error.code, error.terminal, error.retryable], ["CSRF_FAILED", false, false]);
     assert.match(error.message, /ALLOWED_ORIGINS/);

@@ -99,6 +99,10 @@ export async function me(ledger) {
   return { status: response.status, id: (await response.json()).data?.me?.id ?? null };
 }
 
+/** Of a client whose turns are waited for half as long, so that an answer that is so late comes after the next act. */
+export const TIMEOUT = 2_000;
+export const LATE = 1_500;
+
 export const delay = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Wait until something holds. */

@@ -78,7 +78,10 @@ test("a sign-out is told once in each tab that was signed in", async (t) => {
   const late = open();
   assert.equal(await late.ledger.getAccessToken(), null);
   await delay(50);
-  assert.deepEqual(tabs.map(({ told }) => told), [["LOGOUT"], ["LOGOUT"], ["LOGOUT"]]);
+  assert.deepEqual(
+    tabs.map(({ told }) => told),
+    [["LOGOUT"], ["LOGOUT"], ["LOGOUT"]],
+  );
   assert.deepEqual(late.told, []);
 });
 
@@ -103,7 +106,13 @@ test("news of a session that has ended, and older news of one that lives, are no
   channel.postMessage({ type: "signedOut", sessionId: first.id, signedOut: { reason: "LOGOUT" } });
   await delay(50);
   assert.deepEqual(tab.ledger.session, second);
-  channel.postMessage({ ...news, session: second, token: "newer.x.y", issuedAt: news.issuedAt + 60, sentAt: Date.now() - 3_600_000 });
+  channel.postMessage({
+    ...news,
+    session: second,
+    token: "newer.x.y",
+    issuedAt: news.issuedAt + 60,
+    sentAt: Date.now() - 3_600_000,
+  });
   await delay(50);
   assert.equal(tab.ledger.accessToken, null, "a message that lay about for an hour brings no good token");
 });

@@ -2,7 +2,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bodyLedger, delay, me, memory, offline, refreshAsThief, somebody, watched } from "./service.mjs";
+import {
+  bodyLedger,
+  delay,
+  LATE,
+  me,
+  memory,
+  offline,
+  refreshAsThief,
+  somebody,
+  TIMEOUT,
+  watched,
+} from "./service.mjs";
 
 /** A client and what its listener is told. */
 function listening(t, options = {}) {
@@ -67,7 +78,10 @@ test("a stolen token that comes back signs out, with the reason, once", async (t
   const given = await Promise.all(Array.from({ length: 5 }, () => ledger.getAccessToken({ refused })));
   assert.deepEqual(given, Array(5).fill(null));
   assert.deepEqual([ledger.session, storage.held], [null, null]);
-  assert.deepEqual(told.map(({ reason, endedReason }) => [reason, endedReason]), [["SESSION_REVOKED", "REUSE"]]);
+  assert.deepEqual(
+    told.map(({ reason, endedReason }) => [reason, endedReason]),
+    [["SESSION_REVOKED", "REUSE"]],
+  );
   assert.ok(told[0].message);
 });
 
@@ -100,7 +114,7 @@ test("a stored token that is worth nothing any more is told once, and removed", 
 
 test("a terminal answer that was asked for before a newer sign-in ends nothing", async (t) => {
   const ada = somebody();
-  const { ledger, storage, told, wire } = listening(t, { timeoutMs: 800 });
+  const { ledger, storage, told, wire } = listening(t, { timeoutMs: TIMEOUT });
   await ledger.login(ada.assertions.pop());
   const other = bodyLedger(t);
   await other.login(ada.assertions.pop());
@@ -109,7 +123,7 @@ test("a terminal answer that was asked for before a newer sign-in ends nothing",
   wire.hinder = async (asked, init, send) => {
     if (asked !== "Refresh") return undefined;
     const response = await send();
-    await delay(700);
+    await delay(LATE);
     answered = true;
     return response;
   };
@@ -126,12 +140,12 @@ test("a terminal answer that was asked for before a newer sign-in ends nothing",
 
 test("an answer that was asked for before a newer sign-in changes nothing", async (t) => {
   const ada = somebody();
-  const { ledger, storage, wire } = listening(t, { timeoutMs: 800 });
+  const { ledger, storage, wire } = listening(t, { timeoutMs: TIMEOUT });
   await ledger.login(ada.assertions.pop());
   wire.hinder = async (asked, init, send) => {
     if (asked !== "Refresh") return undefined;
     const response = await send();
-    await delay(700);
+    await delay(LATE);
     return response;
   };
   const waiting = another(ledger);
@@ -143,12 +157,12 @@ test("an answer that was asked for before a newer sign-in changes nothing", asyn
 });
 
 test("an answer that was asked for before a sign-out brings nobody back", async (t) => {
-  const { ledger, storage, told, wire } = listening(t, { timeoutMs: 800 });
+  const { ledger, storage, told, wire } = listening(t, { timeoutMs: TIMEOUT });
   await ledger.login(somebody().assertions.pop());
   wire.hinder = async (asked, init, send) => {
     if (asked !== "Refresh") return undefined;
     const response = await send();
-    await delay(700);
+    await delay(LATE);
     return response;
   };
   const waiting = another(ledger);

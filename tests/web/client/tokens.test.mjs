@@ -180,7 +180,13 @@ test("another origin is never sent the token", async (t) => {
   await ledger.fetch(new Request(other));
   assert.deepEqual(seen, [null, null, null]);
   const { host } = new URL(other);
-  for (const spelt of [` ${other}`, `//${host}/`, `\\\\${host}/`, `/\\${host}/`, `${url}@${host}`.replace("/graphql", "")]) {
+  for (const spelt of [
+    ` ${other}`,
+    `//${host}/`,
+    `\\\\${host}/`,
+    `/\\${host}/`,
+    `${url}@${host}`.replace("/graphql", ""),
+  ]) {
     assert.equal(ledger.isAllowed(spelt), false, spelt);
   }
   assert.equal(ledger.isAllowed("/api/orders"), true);
@@ -197,7 +203,11 @@ test("where addresses cannot be taken apart, only plain spellings are trusted", 
   };
   try {
     assert.equal(ledger.isAllowed("https://api.example.com/orders"), true);
-    const spellings = ["https://api.example.com@evil.example/", "https://api.example.com.evil.example/", " https://api.example.com/"];
+    const spellings = [
+      "https://api.example.com@evil.example/",
+      "https://api.example.com.evil.example/",
+      " https://api.example.com/",
+    ];
     for (const spelt of [...spellings, "//api.example.com", "/orders", "https://api.example.com\\@evil.example/"]) {
       assert.equal(ledger.isAllowed(spelt), false, spelt);
     }

@@ -48,7 +48,7 @@ export async function signedIn({ assertions }) {
 export function unsigned(address = url) {
   let held = null;
   const storage = { get: () => held, set: (token) => (held = token), remove: () => (held = null) };
-  return createTokenLedger({ url: address, transport: "body", storage, timeoutMs: 2_000 });
+  return createTokenLedger({ url: address, transport: "body", storage, timeoutMs: 5_000 });
 }
 
 /** The refresh token of a session that a backend has opened. */
