@@ -426,9 +426,9 @@ class TokenLedger {
       return this.#endFor(error, presented);
     }
     if (epoch !== this.#epoch) return this.#good()?.token ?? null;
-    const held = heldOf(pair, asked);
     if (!(await this.#storeAfter(presented, pair.refreshToken))) return this.#refresh(stale, false, longest);
     if (epoch !== this.#epoch) return this.#good()?.token ?? null;
+    const held = heldOf(pair, asked);
     this.#hold(held);
     this.#tell({ type: "token", signedIn: false, ...told(held) });
     return held.token;

@@ -176,6 +176,21 @@ test("a storage that fails loses nothing", async (t) => {
   assert.equal((await refreshAsThief(storage.held)).outcome, "ROTATED");
 });
 
+test("a refresh token is stored though nothing else of its answer can be used", async (t) => {
+  const { ledger, signedOut, storage, wire } = await signedIn(t, { clientId: "strict" });
+  const first = storage.held;
+  let spoilt = null;
+  wire.hinder = onRefresh(async (init, send) => {
+    if (spoilt !== null) return undefined;
+    const { data } = await (await send()).json();
+    spoilt = data.refresh.refreshToken;
+    return json(200, { data: { refresh: { ...data.refresh, accessToken: "not.a.token" } } });
+  });
+  assert.ok(await ledger.getAccessToken({ refused: ledger.accessToken }));
+  assert.equal(new Set([first, spoilt, storage.held]).size, 3);
+  assert.deepEqual(signedOut, []);
+});
+
 test("a refresh token is stored before the access token is given out", async (t) => {
   const { ledger, storage } = await signedIn(t);
   const { set } = storage;
