@@ -112,7 +112,7 @@ export function subscribe({ accessToken, query, filter, onEvent, onState }) {
         connect(token);
       } else if (code === CODES.tooMany) {
         end({ state: "refused", message: "You have too many live connections open. Close one of them, then try again." });
-      } else later(code === 1013 ? "The service cannot answer now." : "The connection is lost.");
+      } else later(code === 1013 ? "The service cannot answer now." : "The server cannot be reached.");
     };
     watch = setInterval(() => {
       if (Date.now() - heard < QUIET_SECONDS * 1000 || mine.readyState !== WebSocket.OPEN) return;
