@@ -21,7 +21,14 @@ export function App() {
   const place = usePlace();
 
   const signedOut = useCallback((/** @type {string} */ message) => setWho({ is: "out", message }), []);
-  const sessions = useMemo(() => new Sessions(({ message }) => setWho((before) => (before.is === "in" && before.identity.kind === "client" ? before : { is: "out", message }))), []);
+  const sessions = useMemo(
+    () =>
+      new Sessions(
+        ({ message }) => setWho((before) => (before.is === "in" && before.identity.kind === "client" ? before : { is: "out", message })),
+        () => resume(),
+      ),
+    [],
+  );
   const resume = useCallback(async () => {
     setWho({ is: "starting" });
     try {

@@ -45,7 +45,7 @@ export function asking(send) {
       });
       body = await answer.json();
     } catch (error) {
-      if (signal?.aborted) throw error;
+      if (signal?.aborted || error instanceof ApiError) throw error;
       if (answer === undefined || error instanceof TypeError) {
         throw new ApiError("lost", "The server cannot be reached.");
       }

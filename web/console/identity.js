@@ -30,9 +30,13 @@ const TIMEOUT_MS = 4000;
 
 /** Through the product's client: one for each client id, for as long as the page is open. */
 export class Sessions {
-  /** @param {(told: { message: string }) => void} onSignedOut the session ended, here or in another tab */
-  constructor(onSignedOut) {
+  /**
+   * @param {(told: { message: string }) => void} onSignedOut the session ended, here or in another tab
+   * @param {() => void} onOther somebody else signed in, in another tab: who that is, `resume` tells
+   */
+  constructor(onSignedOut, onOther) {
     this._onSignedOut = onSignedOut;
+    this._onOther = onOther;
     this._ledger = this._made(DEFAULT_CLIENT);
     this._clientId = DEFAULT_CLIENT;
   }
@@ -74,13 +78,21 @@ export class Sessions {
   _identity(token) {
     const ledger = this._ledger;
     const claims = claimsOf(token);
+    const send = async (/** @type {string} */ input, /** @type {RequestInit} */ init) => {
+      const next = await ledger.getAccessToken();
+      if (next !== null && claimsOf(next).sid !== claims.sid) {
+        this._onOther();
+        throw new ApiError("refused", "Somebody else signed in, in another tab. Nothing was done.");
+      }
+      return ledger.fetch(input, init);
+    };
     return {
       kind: "session",
       name: claims.sub,
       subject: claims.sub,
       scopes: scopesOf(claims),
       getAccessToken: (refused) => ledger.getAccessToken({ refused }),
-      fetch: (input, init) => ledger.fetch(input, init),
+      fetch: send,
       signOut: async (scope = "THIS") => (await ledger.logout(scope)).revokedSessions,
     };
   }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
-from playwright.async_api import WebSocketRoute, expect
+import pytest
+from playwright.async_api import WebSocket, WebSocketRoute, expect
 
 from tests.web.console.large_ledger import Known
 from tests.web.console.using import Console
@@ -104,6 +106,40 @@ def _issued(number: int) -> str:
     }
     payload = {"data": {"events": {"cursor": str(number), "node": node}}}
     return json.dumps({"id": "events", "type": "next", "payload": payload})
+
+
+async def test_a_token_that_expires_costs_no_event(console: Console, known: Known) -> None:
+    """The server closes the connection; the page comes back with another token and the last cursor."""
+    client = await known.site.client(access_ttl=4)
+    page = console.page
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - it marks what it is given
+    await console.open("live", subject="lina")
+    await page.get_by_label("Client id").fill(client)
+    await console.sign_in()
+    await expect(page.locator(".live-state.good")).to_be_visible()
+    token = (await known.auditor.open(known.site, "lina"))["refreshToken"]
+    async with page.expect_websocket():
+        pass
+    token = (await known.auditor.refresh(token))["refreshToken"]
+    await expect(page.locator(".live-state.good")).to_be_visible()
+    await known.auditor.refresh(token)
+    await expect(console.rows).to_have_count(3)
+    assert len(sockets) == 2
+    assert sockets[0].is_closed()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(4429, "You have too many live connections open."), (1013, "The service cannot answer now.")],
+)
+async def test_why_the_server_closed_is_told(console: Console, code: int, told: str) -> None:
+    await console.page.route_web_socket(
+        "**/graphql",
+        lambda socket: socket.on_message(lambda _: asyncio.ensure_future(socket.close(code=code))),
+    )
+    await console.signed_in("live")
+    await expect(console.page.get_by_role("alert")).to_contain_text(told)
 
 
 async def test_a_filter_that_the_server_refuses_is_told(console: Console) -> None:

@@ -151,3 +151,21 @@ async def test_an_assertion_in_a_link_is_filled_in_and_leaves_the_address(
     await page.get_by_role("button", name="Sign in with it…").click()
     await page.get_by_role("button", name="Sign in", exact=True).click()
     await expect(page.locator(".who")).to_have_text("another")
+
+
+async def test_nothing_is_done_in_the_name_of_whoever_signed_in_in_another_tab(
+    console: Console, known: Known
+) -> None:
+    session = (await known.auditor.open(known.site, "sigrid"))["session"]["id"]
+    await console.signed_in("session", id=session)
+    other = Console(page=await console.page.context.new_page(), known=known)
+    await other.page.goto(f"{other.address('me')}#assertion={known.site.assertion('thomas')}")
+    await other.page.get_by_role("button", name="Sign in with it…").click()
+    await other.page.get_by_role("button", name="Sign in", exact=True).click()
+    await expect(other.page.locator(".who")).to_have_text("thomas")
+    page = console.page
+    await page.get_by_role("button", name="Revoke…").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    await expect(page.locator(".who")).to_have_text("thomas")
+    await expect(page.locator(".state.empty")).to_contain_text("There is no such session")
+    assert known.site.recorded(session) == ["TokenIssued"]
