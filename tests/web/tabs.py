@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,26 +108,3 @@ async def stop_clock(context: BrowserContext) -> None:
     """
     await context.clock.install()
     await context.clock.pause_at(time.time() + 1)
-
-
-async def another_second() -> None:
-    """Tokens of one second are told apart by nobody: their times are whole seconds (RFC 7519 section 2)."""
-    await asyncio.sleep(1.01 - time.time() % 1)
-
-
-async def request_refresh(page: Page) -> Mapping[str, Any]:
-    """A refresh by cookie alone, past any client."""
-    answer = await page.evaluate(
-        """async () => {
-          const answer = await fetch("/graphql", {
-            method: "POST",
-            headers: { "Content-Type": "application/json", "X-Token-Ledger": "1" },
-            body: JSON.stringify({
-              query: "mutation { refresh { ... on TokenPair { outcome } ... on AuthProblem { code } } }",
-            }),
-          });
-          return answer.text();
-        }"""
-    )
-    told: Mapping[str, Any] = json.loads(answer)["data"]["refresh"]
-    return told

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import BrowserContext
 
 from tests.web.site import Site
-from tests.web.tabs import another_second, open_tab, stop_clock
+from tests.web.tabs import open_tab, stop_clock
 from tests.web.watching import Watch
 
 FIVE_MINUTES = 300
@@ -29,7 +29,6 @@ async def test_a_clock_that_is_wrong_by_five_minutes_changes_nothing(
         assert await tab.ask(5) == [session["subject"]] * 5
     assert site.proxy.count("refresh") == 0
     before = await tabs[0].token()
-    await another_second()
     await context.clock.fast_forward("03:50")
     for tab in tabs:
         await tab.page.wait_for_function("(before) => ledger.accessToken !== before", arg=before)
@@ -62,7 +61,6 @@ async def test_a_laptop_that_slept_past_expiry_wakes_signed_in(
     session = await tabs[0].login(site.assertion())
     for tab in tabs[1:]:
         await tab.until_session(session["id"])
-    await another_second()
     await context.clock.fast_forward("08:00:00")
     await context.clock.resume()
     for tab in tabs:

@@ -10,7 +10,7 @@ from playwright.async_api import BrowserContext
 
 from tests.web.conftest import NewContext
 from tests.web.site import Site
-from tests.web.tabs import WITHOUT_CHANNELS, WITHOUT_LOCKS, Tab, another_second, open_tab, stop_clock
+from tests.web.tabs import WITHOUT_CHANNELS, WITHOUT_LOCKS, Tab, open_tab, stop_clock
 from tests.web.watching import Watch
 
 ENDS = {"ReuseDetected", "TokenRevoked", "TokenExpired"}
@@ -85,17 +85,17 @@ async def test_without_what_tabs_share_nobody_is_signed_out(
 async def test_without_locks_a_sibling_that_was_first_is_followed_where_it_can_be_heard(
     context: BrowserContext, site: Site
 ) -> None:
-    """One after the other they need no lock to refresh once."""
+    """One after the other they need no lock to refresh once, however many tokens a second has."""
     first, second = [await open_tab(context, site, before=(WITHOUT_LOCKS,)) for _ in range(2)]
     session = await first.login(site.assertion())
     await second.until_session(session["id"])
-    old = await second.token()
-    await another_second()
-    new = await first.refreshed()
-    assert new != old
-    await second.page.wait_for_function("(token) => ledger.accessToken === token", arg=new)
-    assert await second.token(refused=old) == new
-    assert site.proxy.count("refresh") == 1
+    for count in range(1, 9):
+        old = await second.token()
+        new = await first.refreshed()
+        assert new != old
+        await second.page.wait_for_function("(token) => ledger.accessToken === token", arg=new)
+        assert await second.token(refused=old) == new
+        assert site.proxy.count("refresh") == count
 
 
 async def test_a_new_tab_takes_over_what_another_holds(context: BrowserContext, site: Site) -> None:
@@ -125,7 +125,6 @@ async def test_refreshing_ahead_of_expiry_is_done_by_one_tab(context: BrowserCon
     for tab in tabs[1:]:
         await tab.until_session(session["id"])
     before = await tabs[0].token()
-    await another_second()
     await context.clock.fast_forward("13:30")  # of 15 minutes, less a little
     await context.clock.resume()
     for tab in tabs:

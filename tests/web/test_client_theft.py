@@ -91,6 +91,8 @@ async def test_after_it_the_user_signs_in_again(context: BrowserContext, site: S
     await tabs[0].refreshed()
     await thief_refreshes(site, stolen)
     assert await tabs[0].refreshed() is None
+    for tab in tabs:
+        await tab.until_told()
     again = await tabs[2].login(site.assertion(session["subject"]))
     assert again["id"] != session["id"]
     for tab in tabs:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.web.site import Site
-from tests.web.tabs import another_second
 from tests.web.watching import Watch
 
 
@@ -58,7 +57,6 @@ async def test_two_tabs_of_it_refresh_once(context: BrowserContext, site: Site) 
     await expect(second.locator("#who")).to_have_text("ada-of-two-tabs")
     await expect(second.locator("#refreshes")).to_have_text("0")
     await expect(second.locator("#adoptions")).to_have_text("1")
-    await another_second()
     await second.get_by_role("button", name="Have the token refused ten times at once").click()
     await expect(second.get_by_role("log")).to_contain_text("this tab refreshed 1 time.")
     await expect(first.get_by_role("log")).to_contain_text("Another tab brought a token.")

@@ -313,7 +313,7 @@ class TokenLedger {
       if (heard.token === held.token || heard.issuedAt < held.issuedAt) return;
       if (heard.issuedAt === held.issuedAt) {
         const isSameSession = heard.session.id === held.session.id;
-        if (isSameSession ? heard.expiresAt < held.expiresAt : !signedIn) return;
+        if (isSameSession ? isOlder(heard, held) : !signedIn) return;
       }
     }
     if (held?.session.id !== heard.session.id) {
@@ -790,6 +790,17 @@ function withDeadlines(facts) {
     goodFor: lifetime - Math.min(5_000, lifetime / 5),
     dueAfter: lifetime * (0.72 + Math.random() * 0.08),
   };
+}
+
+/**
+ * Of two tokens of one session and one second, whether the first was given before the second. Their times are whole
+ * seconds; the idle deadline, which a rotation moves on, is told to the microsecond, and both are spelt alike.
+ *
+ * @param {Held} one @param {Held} other
+ */
+function isOlder(one, other) {
+  const [idle, otherIdle] = [one.session.refreshTokenExpiresAt, other.session.refreshTokenExpiresAt];
+  return idle === otherIdle ? one.expiresAt < other.expiresAt : idle < otherIdle;
 }
 
 /** What siblings are told of a token: its age, as their steady clocks began at other times. @param {Held} held */
