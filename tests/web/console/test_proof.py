@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from playwright.async_api import Route, expect
 
+from ledger.merkle_tree import inclusion_nodes, verify_inclusion
 from tests.served import run
 from tests.web.console.large_ledger import Known
 from tests.web.console.using import Console
@@ -142,3 +144,55 @@ async def _tampered(tamper: Callable[[Any], None], route: Route) -> None:
     told = json.loads(await answer.text())
     tamper(told["data"])
     await route.fulfill(response=answer, body=json.dumps(told))
+
+
+async def test_the_page_climbs_every_tree_as_the_ledger_does(console: Console) -> None:
+    """Small trees whole, and places beyond 32 bits."""
+    chance = random.Random(7)  # noqa: S311 - the same each time
+    places = [(index, size) for size in range(1, 34) for index in range(size)]
+    places += [
+        ((1 << 39) + 3, (1 << 40) + 5),
+        ((1 << 33) - 1, 1 << 33),
+        (0, (1 << 45) + 1),
+        (1 << 32, (1 << 32) + 1),
+    ]
+    leaf = chance.randbytes(32)
+    proofs = [
+        {
+            "index": index,
+            "size": size,
+            "hashes": [chance.randbytes(32).hex() for _ in inclusion_nodes(index, size)],
+        }
+        for index, size in places
+    ]
+    await console.open()
+    roots = await console.page.evaluate(
+        """async ([leaf, proofs]) => {
+          const { climb, fromHex } = await import("/console/merkle.js");
+          return Promise.all(proofs.map(async (proof) => (await climb(fromHex(leaf), proof)).root));
+        }""",
+        [leaf.hex(), proofs],
+    )
+    for (index, size), proof, root in zip(places, proofs, roots, strict=True):
+        hashes = [bytes.fromhex(one) for one in proof["hashes"]]
+        verify_inclusion(leaf, index=index, size=size, hashes=hashes, root=bytes.fromhex(root))
+    refused = await console.page.evaluate(
+        """async ([leaf, proofs]) => {
+          const { climb, fromHex } = await import("/console/merkle.js");
+          const told = (proof) => climb(fromHex(leaf), proof).then(() => "taken", ({ message }) => message);
+          const { index, size, hashes } = proofs[20];
+          return Promise.all([
+            told({ index, size, hashes: hashes.slice(1) }),
+            told({ index, size, hashes: [...hashes, ...hashes, ...hashes] }),
+            told({ index, size, hashes: ["00", ...hashes.slice(1)] }),
+            told({ index: size, size, hashes }),
+          ]);
+        }""",
+        [leaf.hex(), proofs],
+    )
+    assert refused == [
+        "the proof has too few hashes",
+        "the proof has too many hashes",
+        "a hash of the proof is not 32 bytes long",
+        f"a tree of {places[20][1]} leaves has no leaf {places[20][1]}",
+    ]
