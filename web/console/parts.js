@@ -31,7 +31,8 @@ export function Time({ at, precise = false }) {
 /** A moment in both zones. @param {{ at: string | null }} given */
 export function BothTimes({ at }) {
   if (!at) return html`<span class="muted">—</span>`;
-  return html`<time datetime=${at}>${formatTime(at, "utc", { precise: true })}\u00a0UTC
+  const [day, clock] = formatTime(at, "utc", { precise: true }).split(" ");
+  return html`<time datetime=${at}><span class="date">${day}</span> <span class="clock">${clock} UTC</span>
     <span class="muted second-line">${formatTime(at, "local")} ${zoneName("local", new Date(at))}</span></time>`;
 }
 
