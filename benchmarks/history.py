@@ -32,20 +32,25 @@ from projections.active_tokens.view import ActiveTokens
 
 _AT_ONCE = 512
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-_STEP = timedelta(minutes=10)
-"""Between two refreshes of a session."""
 
 
-def make_history(url: str, events: int, *, on_progress: Callable[[int], None]) -> float:
+def make_history(
+    url: str,
+    events: int,
+    *,
+    on_progress: Callable[[int], None],
+    ago: timedelta = timedelta(0),
+    step: timedelta = timedelta(minutes=10),
+) -> float:
     """Add about so many events, on two processes; gives how long it took, in seconds.
 
     Sessions of 20,000 subjects, each refreshed up to some 40 times; one in ten is logged out, and of one in
-    fifty an old token comes back.
+    fifty an old token comes back. It begins `ago`, and between two refreshes of a session lies a `step`.
     """
     started = time.monotonic()
     share = events // 2
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        parts = [pool.submit(_part, url, share, seed) for seed in range(2)]
+        parts = [pool.submit(_part, url, share, seed, ago, step) for seed in range(2)]
         for part in parts:
             on_progress(part.result())
     return time.monotonic() - started
@@ -62,17 +67,17 @@ async def live_one_life(url: str, subject: str, personal: PersonalData, *, refre
             token = _token(await commit.submit(Submission(command=command, request=given)))
 
 
-def _part(url: str, events: int, seed: int) -> int:
-    return asyncio.run(_make(url, events, seed))
+def _part(url: str, events: int, seed: int, ago: timedelta, step: timedelta) -> int:
+    return asyncio.run(_make(url, events, seed, ago, step))
 
 
-async def _make(url: str, events: int, seed: int) -> int:
+async def _make(url: str, events: int, seed: int, ago: timedelta, step: timedelta) -> int:
     chance = random.Random(seed)  # noqa: S311 - the same history each time
-    offset = [timedelta(0)]
+    offset = [-ago]
     made = 0
     async with _committing(url, offset) as commit:
         while made < events:
-            made += await _sessions(commit, chance, offset, min(_AT_ONCE, max(1, events - made)))
+            made += await _sessions(commit, chance, offset, step, min(_AT_ONCE, max(1, events - made)))
     return made
 
 
@@ -113,7 +118,9 @@ async def _configure(connection: AsyncConnection[Any]) -> None:
     await connection.execute("SET ROLE token_ledger_service; SET plan_cache_mode = force_generic_plan")
 
 
-async def _sessions(commit: GroupCommit, chance: random.Random, offset: list[timedelta], count: int) -> int:
+async def _sessions(
+    commit: GroupCommit, chance: random.Random, offset: list[timedelta], step: timedelta, count: int
+) -> int:
     """Open some sessions and live them; gives how many events that were."""
     opened = await asyncio.gather(
         *(_submit(commit, chance, _issue(f"user-{chance.randrange(20_000)}")) for _ in range(count))
@@ -122,7 +129,7 @@ async def _sessions(commit: GroupCommit, chance: random.Random, offset: list[tim
     tokens: list[RefreshToken] = [_token(one) for one in opened]
     firsts, lives = list(tokens), [chance.randrange(1, 40) for _ in tokens]
     for generation in range(max(lives)):
-        offset[0] += _STEP
+        offset[0] += step
         places = [place for place, life in enumerate(lives) if life > generation]
         answers = await asyncio.gather(*(_refresh(commit, chance, tokens[place]) for place in places))
         for place, answer in zip(places, answers, strict=True):
