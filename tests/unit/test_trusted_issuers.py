@@ -208,12 +208,17 @@ def test_a_wrong_file_is_one_clear_line(tmp_path: Path, text: str, hint: str) ->
         ("public_key = 7", "`public_key` must be a text"),
         ('public_key = "swordfish"', "`public_key` must be a public key in PEM"),
         (f'public_key = """{PRIVATE_PEM}"""', "`public_key` must be a public key in PEM"),
-        (
+        pytest.param(
             f'public_key = """{pem(ed448.Ed448PrivateKey.generate())}"""',
             "`public_key` must be a key of these",
+            id="Ed448",
         ),
-        (f'public_key = """{pem(rsa_key(1024))}"""', "RSA from 2048 bits"),
-        (f'public_key = """{pem(ec_key(ec.SECP256K1))}"""', "`public_key` must be a key of these kinds"),
+        pytest.param(f'public_key = """{pem(rsa_key(1024))}"""', "RSA from 2048 bits", id="RSA 1024"),
+        pytest.param(
+            f'public_key = """{pem(ec_key(ec.SECP256K1))}"""',
+            "`public_key` must be a key of these kinds",
+            id="secp256k1",
+        ),
         ('jwks_file = "none.json"', "`jwks_file` must be the path of a file that can be read (No such file"),
         ('jwks_file = "issuers.toml"', "`jwks_file` must be the path of a JSON file"),
         ('jwks_file = ""', "`jwks_file` must be a text"),
