@@ -20,7 +20,7 @@ export function tokenLedgerLink(ledger) {
   });
   const authorize = new SetContextLink(async ({ headers = {}, tokenLedgerSentWith, uri }) => {
     const isOurs = tokenLedgerSentWith !== undefined || !("authorization" in headers || "Authorization" in headers);
-    if (!isOurs || (typeof uri === "string" && !ledger.isAllowed(uri))) return {};
+    if (!isOurs || (uri && !ledger.isAllowed(String(uri)))) return {};
     const token = await ledger.getAccessToken();
     if (token === null) return {};
     return { headers: { ...headers, authorization: `Bearer ${token}` }, tokenLedgerSentWith: token };

@@ -245,7 +245,7 @@ class TokenLedger {
     this.#mustBeOpen();
     return this.#alone(async () => {
       const refreshToken = this.#storage ? await this.#stored() : null;
-      if (this.#storage && refreshToken === null) {
+      if (this.#storage && refreshToken === null && this.accessToken === null) {
         this.#end({ reason: "LOGOUT", message: "Signed out.", endedReason: null });
         return { revokedSessions: 0 };
       }
@@ -429,6 +429,7 @@ class TokenLedger {
     if (!(await this.#storeAfter(presented, pair.refreshToken))) return this.#refresh(stale, false, longest);
     if (epoch !== this.#epoch) return this.#good()?.token ?? null;
     const held = heldOf(pair, asked);
+    if (this.#ended.has(held.session.id)) return this.#good()?.token ?? null; // a sibling was told so meanwhile
     this.#hold(held);
     this.#tell({ type: "token", signedIn: false, ...told(held) });
     return held.token;

@@ -2,7 +2,7 @@
 // @ts-check
 import { html, useCallback, useEffect, useMemo, useRef, useState } from "./vendor/htm-preact.js";
 import { AppContext } from "./app-context.js";
-import { asking } from "./graphql.js";
+import { ApiError, asking, passes } from "./graphql.js";
 import { Sessions } from "./identity.js";
 import { Empty, Failure, Heading, Loading } from "./parts.js";
 import { go, href, usePlace } from "./route.js";
@@ -20,7 +20,8 @@ export function App() {
   const [linked, setLinked] = useState(takeAssertionOfLink);
   const place = usePlace();
 
-  const signedOut = useCallback((/** @type {string} */ message) => setWho({ is: "out", message }), []);
+  /** The first reason stays: what fails afterwards only follows from it. */
+  const signedOut = useCallback((/** @type {string} */ message) => setWho((before) => (before.is === "out" ? before : { is: "out", message })), []);
   const sessions = useMemo(
     () =>
       new Sessions(
@@ -35,11 +36,16 @@ export function App() {
       const identity = await sessions.resume();
       setWho(identity === null ? { is: "out", message: "" } : { is: "in", identity });
     } catch (error) {
-      setWho({ is: "lost", error: /** @type {Error} */ (error) });
+      // Who was refused and not merely not heard can still sign in as somebody else.
+      setWho(passes(error) ? { is: "lost", error: /** @type {Error} */ (error) } : { is: "out", message: /** @type {Error} */ (error).message });
     }
   }, []);
   useEffect(() => {
     resume();
+    // A link to the page that is open already changes the fragment alone.
+    const followed = () => setLinked((before) => takeAssertionOfLink() || before);
+    addEventListener("hashchange", followed);
+    return () => removeEventListener("hashchange", followed);
   }, []);
 
   const identity = who.is === "in" ? who.identity : null;
@@ -61,6 +67,7 @@ export function App() {
   const signedIn = (/** @type {import("./identity.js").Identity} */ next) => {
     setLinked("");
     setWho({ is: "in", identity: next });
+    announce(`Signed in as ${next.name}`);
   };
   const signOut = async () => {
     await identity?.signOut();
@@ -74,7 +81,7 @@ export function App() {
       <main id="main" tabindex="-1">
         ${who.is === "starting" && html`<${Loading} what="Looking who is signed in" />`}
         ${who.is === "lost" && html`<${LostAtStart} retry=${resume} />`}
-        ${who.is === "out" && html`<${SignIn} sessions=${sessions} linked=${linked} message=${who.message} onSignedIn=${signedIn} />`}
+        ${who.is === "out" && html`<${SignIn} key=${linked} sessions=${sessions} linked=${linked} message=${who.message} onSignedIn=${signedIn} />`}
         ${identity && linked && html`<${LinkBrought} name=${identity.name} use=${() => signedOut("")} leave=${() => setLinked("")} />`}
         ${identity && html`<${Shown} place=${place} identity=${identity} />`}
       </main>
@@ -124,8 +131,8 @@ function TopBar({ identity, zone, chooseZone, signOut }) {
     try {
       setError("");
       await signOut();
-    } catch {
-      setError("The server cannot be reached: you are still signed in.");
+    } catch (failed) {
+      setError(failed instanceof ApiError ? failed.message : "The server cannot be reached: you are still signed in.");
     }
   };
   return html`<header class="top">

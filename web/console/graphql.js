@@ -1,6 +1,9 @@
 // One GraphQL request over HTTP: its data, or an error that says what a person can do.
 // @ts-check
 
+/** The service answers within some seconds, if only that it cannot: a longer silence is of the network. */
+const LONGEST_SILENCE_MS = 20_000;
+
 /** @typedef {"unauthenticated" | "forbidden" | "unavailable" | "lost" | "refused" | "failed"} Failure */
 
 /** Why there is no data. `kind` decides what is shown; `message` is for people. */
@@ -36,23 +39,43 @@ export class ApiError extends Error {
 export function asking(send) {
   return async (query, variables = {}, { signal } = {}) => {
     let answer, body;
+    const stop = new AbortController();
+    const left = () => stop.abort(signal?.reason);
+    const timer = setTimeout(() => stop.abort(new ApiError("lost", "The server does not answer.")), LONGEST_SILENCE_MS);
+    if (signal?.aborted) left();
+    signal?.addEventListener("abort", left);
     try {
       answer = await send("/graphql", {
         method: "POST",
         headers: { "content-type": "application/json", accept: "application/graphql-response+json" },
         body: JSON.stringify({ query, variables }),
-        signal,
+        signal: stop.signal,
       });
       body = await answer.json();
     } catch (error) {
-      if (signal?.aborted || error instanceof ApiError) throw error;
+      if (stop.signal.aborted) throw stop.signal.reason;
+      if (error instanceof ApiError) throw error;
+      if (!passes(error)) throw new ApiError("refused", /** @type {Error} */ (error).message, { requestId: /** @type {any} */ (error).requestId });
       if (answer === undefined || error instanceof TypeError) {
         throw new ApiError("lost", "The server cannot be reached.");
       }
       body = null;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", left);
     }
     return read(answer, body);
   };
+}
+
+/**
+ * Whether getting an access token may succeed by itself later. False: the service was heard, and refused it, as it does
+ * to a subject that is suspended.
+ * @param {any} error of the product's client, or of the network
+ */
+export function passes(error) {
+  const isRefusal = typeof error?.code === "string" && error.terminal === false;
+  return !isRefusal || error.code === "NETWORK" || error.code === "RATE_LIMITED";
 }
 
 /** @param {Response} answer @param {any} body null: it was no JSON */

@@ -78,13 +78,19 @@ export class Sessions {
   _identity(token) {
     const ledger = this._ledger;
     const claims = claimsOf(token);
+    const mustBe = (/** @type {string | undefined} */ sessionId) => {
+      if (sessionId === undefined || sessionId === claims.sid) return;
+      this._onOther();
+      throw new ApiError("refused", "Somebody else signed in, in another tab. Nothing was done.");
+    };
     const send = async (/** @type {string} */ input, /** @type {RequestInit} */ init) => {
       const next = await ledger.getAccessToken();
-      if (next !== null && claimsOf(next).sid !== claims.sid) {
-        this._onOther();
-        throw new ApiError("refused", "Somebody else signed in, in another tab. Nothing was done.");
+      mustBe(next === null ? undefined : claimsOf(next).sid);
+      const answer = await ledger.fetch(input, init);
+      if (answer.status === 401 && ledger.session !== null) {
+        throw new ApiError("unavailable", "The service does not take the token that it has just given. Your session goes on.");
       }
-      return ledger.fetch(input, init);
+      return answer;
     };
     return {
       kind: "session",
@@ -93,7 +99,10 @@ export class Sessions {
       scopes: scopesOf(claims),
       getAccessToken: (refused) => ledger.getAccessToken({ refused }),
       fetch: send,
-      signOut: async (scope = "THIS") => (await ledger.logout(scope)).revokedSessions,
+      signOut: async (scope = "THIS") => {
+        mustBe(ledger.session?.id);
+        return (await ledger.logout(scope)).revokedSessions;
+      },
     };
   }
 }

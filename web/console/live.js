@@ -27,6 +27,8 @@ export function subscribe({ accessToken, query, filter, onEvent, onState }) {
   /** @type {string | null} */
   let cursor = null;
   let attempts = 0;
+  /** Counts what was begun: a token that comes after something newer opens no connection. */
+  let turn = 0;
   let closed = false;
   /** @type {number | undefined} */
   let timer;
@@ -36,6 +38,7 @@ export function subscribe({ accessToken, query, filter, onEvent, onState }) {
   const stop = () => {
     clearTimeout(timer);
     clearInterval(watch);
+    turn += 1;
     const old = socket;
     socket = null;
     old?.close(1000);
@@ -56,15 +59,16 @@ export function subscribe({ accessToken, query, filter, onEvent, onState }) {
 
   async function connect(/** @type {string | undefined} */ refused = undefined) {
     stop();
+    const own = turn;
     onState({ state: "connecting" });
     let token;
     try {
       token = await accessToken(refused);
     } catch {
-      if (!closed) later("The server cannot be reached.");
+      if (own === turn) later("The server cannot be reached.");
       return;
     }
-    if (closed) return;
+    if (own !== turn) return;
     if (token === null) return end({ state: "signed out" });
     const address = new URL("/graphql", location.href);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
@@ -72,6 +76,8 @@ export function subscribe({ accessToken, query, filter, onEvent, onState }) {
     socket = mine;
     let heard = Date.now();
     let asked = false;
+    /** The token is the one that was given for the refused one, and not taken yet. */
+    let isNew = refused !== undefined;
     const say = (/** @type {object} */ message) => mine.send(JSON.stringify(message));
     mine.onopen = () => say({ type: "connection_init", payload: { accessToken: token } });
     mine.onmessage = ({ data }) => {
@@ -83,6 +89,7 @@ export function subscribe({ accessToken, query, filter, onEvent, onState }) {
         case "connection_ack":
           say({ id: "events", type: "subscribe", payload: { query, variables: { filter, after: cursor } } });
           attempts = 0;
+          isNew = false;
           onState({ state: "live" });
           break;
         case "ping":
@@ -106,10 +113,10 @@ export function subscribe({ accessToken, query, filter, onEvent, onState }) {
     };
     mine.onclose = ({ code }) => {
       if (mine !== socket) return;
-      if (code === CODES.unauthorized) end({ state: "signed out" });
-      else if (code === CODES.expired && attempts === 0) {
-        attempts = 1;
-        connect(token);
+      if ((code === CODES.unauthorized || code === CODES.expired) && !isNew) {
+        connect(token); // whether the session has ended is told to whoever asks for another token
+      } else if (code === CODES.unauthorized) {
+        end({ state: "signed out" });
       } else if (code === CODES.tooMany) {
         end({ state: "refused", message: "You have too many live connections open. Close one of them, then try again." });
       } else later(code === 1013 ? "The service cannot answer now." : "The server cannot be reached.");
@@ -131,7 +138,9 @@ export function subscribe({ accessToken, query, filter, onEvent, onState }) {
   addEventListener("online", online);
   connect();
   return {
-    retry: () => void connect(),
+    retry: () => {
+      if (!closed) connect();
+    },
     close: () => {
       closed = true;
       removeEventListener("offline", offline);

@@ -4,6 +4,7 @@ import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { agentLabel } from "./agent.js";
 import { useApp } from "./app-context.js";
 import { href } from "./route.js";
+import { AUDIT } from "./scopes.js";
 import { formatTime, zoneName } from "./time.js";
 import { endLabel, eventLabel, eventMeaning, eventTone, statusLabel, statusTone } from "./words.js";
 
@@ -45,8 +46,11 @@ export const Status = ({ status, reason = null }) =>
   html`<span class=${`chip ${statusTone(status)}`}>${statusLabel(status)}</span>${reason && html` <span class="muted">${endLabel(reason)}</span>`}`;
 
 /** @param {{ id: string | null }} given */
-export const SubjectLink = ({ id }) =>
-  id ? html`<a href=${href("subject", { id })}>${id}</a>` : html`<span class="muted">—</span>`;
+export function SubjectLink({ id }) {
+  const { may } = useApp();
+  if (!id) return html`<span class="muted">—</span>`;
+  return may(AUDIT) ? html`<a href=${href("subject", { id })}>${id}</a>` : html`<span>${id}</span>`;
+}
 
 /** The end of an id tells it from others: its beginning is a time. @param {{ id: string | null }} given */
 export const SessionLink = ({ id }) =>
@@ -145,7 +149,13 @@ export const Facts = ({ rows }) =>
 export function Dialog({ title, action, danger = false, busy = false, error = null, onConfirm, onClose, children, ready = true }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
-    dialog.current?.showModal();
+    const element = /** @type {HTMLDialogElement} */ (dialog.current);
+    element.showModal();
+    return () => {
+      if (!element.open) return; // closing gave the focus back to what had opened it
+      element.close();
+      document.getElementById("view-heading")?.focus({ preventScroll: true }); // it is done, and what had opened it may go
+    };
   }, []);
   const submit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();

@@ -127,6 +127,28 @@ test("a terminal answer that was asked for before a sign-in in another tab ends 
   assert.deepEqual([one.ledger.session, one.told, two.told], [session, [], []]);
 });
 
+test("a new page that refreshes while another signs out does not take the ended session over", async (t) => {
+  globalThis.location = { href: url };
+  t.after(() => delete globalThis.location);
+  const own = browser();
+  const one = ledgerOf(t, own);
+  await one.ledger.login(somebody().assertions.pop());
+  const { BroadcastChannel } = globalThis;
+  globalThis.BroadcastChannel = class extends BroadcastChannel {
+    postMessage(message) {
+      if (message.type !== "ask") super.postMessage(message); // it does not hear who is signed in
+    }
+  };
+  const two = ledgerOf(t, own);
+  globalThis.BroadcastChannel = BroadcastChannel;
+  answerRefreshesLate(own);
+  const waiting = two.ledger.getAccessToken();
+  await delay(500);
+  await one.ledger.logout();
+  assert.equal(await waiting, null);
+  assert.deepEqual([two.ledger.session, one.told, two.told], [null, ["LOGOUT"], []]);
+});
+
 test("a page whose origin is not allowed is told, and signs nobody out", async (t) => {
   const own = browser();
   const { ledger, told } = ledgerOf(t, own);

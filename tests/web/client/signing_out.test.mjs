@@ -56,6 +56,16 @@ test("others and all", async (t) => {
   await assert.rejects(one.ledger.logout("EVERYTHING"), { name: "TypeError" });
 });
 
+test("where the storage has lost the token, the access token signs out", async (t) => {
+  const ada = somebody();
+  const [one, two] = [listening(t), listening(t)];
+  for (const { ledger } of [one, two]) await ledger.login(ada.assertions.pop());
+  one.storage.remove();
+  assert.deepEqual(await one.ledger.logout("ALL"), { revokedSessions: 2 });
+  assert.deepEqual([one.ledger.session, one.told.length], [null, 1]);
+  assert.equal(await another(two.ledger), null);
+});
+
 test("who is offline stays signed in, and can sign out later", async (t) => {
   const { ledger, storage, told, wire } = listening(t);
   await ledger.login(somebody().assertions.pop());

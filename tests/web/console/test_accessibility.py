@@ -76,6 +76,17 @@ async def test_a_dialog_holds_the_focus_and_gives_it_back(console: Console, know
     await expect(page.get_by_role("button", name="Revoke…")).to_be_focused()
 
 
+async def test_after_an_act_the_focus_is_on_the_heading(console: Console, known: Known) -> None:
+    """What had opened the dialog is gone by then."""
+    session = (await known.auditor.open(known.site, "frida"))["session"]["id"]
+    await console.signed_in("session", id=session)
+    page = console.page
+    await page.get_by_role("button", name="Revoke…").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    await expect(console.fact("Status")).to_contain_text("Revoked")
+    await expect(page.get_by_role("heading", name="Session", exact=True)).to_be_focused()
+
+
 async def test_on_a_phone_the_views_are_behind_a_menu_and_rows_are_cards(
     new_context: NewContext, known: Known
 ) -> None:

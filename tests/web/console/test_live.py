@@ -147,6 +147,71 @@ async def test_a_filter_that_the_server_refuses_is_told(console: Console) -> Non
     await expect(console.page.get_by_role("alert")).to_contain_text("There is no stream")
 
 
+async def test_a_token_that_is_not_taken_signs_nobody_out_whose_session_lives(console: Console) -> None:
+    """As after a signing key was revoked: the next token is taken."""
+    tokens: list[str] = []
+
+    def connected(socket: WebSocketRoute) -> None:
+        def answer(message: str | bytes) -> None:
+            told = json.loads(message)
+            if told["type"] != "connection_init":
+                return
+            tokens.append(told["payload"]["accessToken"])
+            if len(tokens) == 1:
+                asyncio.ensure_future(socket.close(code=4401))  # noqa: RUF006 - the page sees its end
+            else:
+                socket.send(json.dumps({"type": "connection_ack"}))
+
+        socket.on_message(answer)
+
+    await console.page.route_web_socket("**/graphql", connected)
+    await console.signed_in("live")
+    await expect(console.page.locator(".live-state.good")).to_be_visible()
+    assert len(set(tokens)) == 2
+    await expect(console.page.locator(".who")).to_have_text("auditor")
+
+
+async def test_who_tries_again_while_a_token_is_waited_for_has_one_connection(console: Console) -> None:
+    opened: list[str] = []
+    page = console.page
+
+    def connected(socket: WebSocketRoute) -> None:
+        socket.on_message(lambda message: opened.append(json.loads(message)["type"]))
+
+    await page.route_web_socket("**/graphql", connected)
+    await console.open()
+    await page.evaluate(
+        """async () => {
+          const { subscribe } = await import("/console/live.js");
+          const waiting = [];
+          window.stream = subscribe({
+            accessToken: () => new Promise((resolve) => waiting.push(resolve)),
+            query: "", filter: {}, onEvent: () => {}, onState: () => {},
+          });
+          window.stream.retry();
+          window.stream.retry();
+          dispatchEvent(new Event("online"));
+          for (const resolve of waiting) resolve("token");
+        }"""
+    )
+    await page.wait_for_timeout(300)
+    assert opened == ["connection_init"]
+    await page.evaluate("() => { stream.close(); stream.retry(); }")
+    await page.wait_for_timeout(100)
+    assert opened == ["connection_init"]
+
+
+async def test_why_the_session_ended_is_told_where_the_stream_ended(console: Console, known: Known) -> None:
+    await console.open("live")
+    await console.sign_in("robbed")
+    await expect(console.page.locator(".live-state.good")).to_be_visible()
+    await known.auditor.ask(
+        """mutation { revokeSessions(filter: { subject: "robbed" }, reason: "test", dryRun: false) {
+          __typename } }"""
+    )
+    await expect(console.page.get_by_role("alert")).to_have_text("This session was ended.")
+
+
 async def test_the_end_of_the_session_ends_the_stream(console: Console, known: Known) -> None:
     await console.open("live")
     await console.sign_in("watcher")

@@ -40,8 +40,8 @@ async def test_an_event_is_proved_step_by_step_and_the_signature_is_checked(
     await expect(verdict).to_contain_text("The event is in the log that this checkpoint describes")
     await expect(verdict).to_contain_text("The signature was not checked")
     steps = page.locator(".steps > li")
-    await expect(steps).to_have_count(5)
-    assert await page.locator(".steps > li.right").count() == 4
+    await expect(steps).to_have_count(6)
+    assert await page.locator(".steps > li.right").count() == 5
     await page.locator(".steps summary").click()
     await expect(page.locator(".climb li").first).to_contain_text("gives")
     key = _signing_key(known)
@@ -109,6 +109,60 @@ async def test_a_server_that_lies_is_seen(console: Console, known: Known) -> Non
         await console.settled()
         await expect(verdict, tamper.__name__).to_contain_text("NOT proved to be in the log")
         await expect(page.locator(".steps > li.wrong"), tamper.__name__).not_to_have_count(0)
+        await page.unroute("**/graphql")
+
+
+async def test_a_server_that_proves_another_event_is_seen(console: Console, known: Known) -> None:
+    """Its proof is good, but of something else: what it would do for an event that it has removed."""
+    asked, other = known.event_id("TokenRotated"), known.event_id("TokenIssued")
+    page = console.page
+
+    async def proves_another(route: Route) -> None:
+        posted = json.loads(route.request.post_data or "{}")
+        if "query Proof" not in posted.get("query", ""):
+            await route.continue_()
+            return
+        posted["variables"]["id"] = other
+        answer = await route.fetch(post_data=json.dumps(posted))
+        told = json.loads(await answer.text())
+        told["data"]["node"] |= {"id": asked, "type": "TOKEN_ROTATED"}
+        await route.fulfill(response=answer, body=json.dumps(told))
+
+    await console.signed_in("log")
+    await page.route("**/graphql", proves_another)
+    await console.open("log", event=asked)
+    await console.settled()
+    verdict = page.locator("main .state[role=status]")
+    await expect(verdict).to_contain_text("NOT proved to be in the log")
+    await expect(verdict).to_contain_text(f"it is {other}")
+    await expect(page.locator(".steps > li.wrong")).to_have_count(1)
+
+
+def _other_type(data: Any) -> None:
+    data["node"]["type"] = "TOKEN_EXPIRED"
+
+
+def _other_index(data: Any) -> None:
+    data["node"]["logIndex"] += 1
+
+
+def _other_origin(data: Any) -> None:
+    data["inclusionProof"]["checkpoint"]["origin"] = "another.example/log"
+
+
+async def test_what_is_wrong_is_told_in_its_words(console: Console, known: Known) -> None:
+    page = console.page
+    await console.signed_in("log")
+    for tamper, told in (
+        (_other_type, "not of the type that the server tells: it says TOKEN_ROTATED"),
+        (_other_index, "of another place in the log"),
+        (_other_origin, "The signed note is of another log"),
+    ):
+        await page.route("**/graphql", partial(_tampered, tamper))
+        await console.open("log", event=known.event_id("TokenRotated"))
+        await console.settled()
+        await expect(page.locator("main .state[role=status]"), tamper.__name__).to_contain_text(told)
+        await expect(page.locator(".steps > li.wrong"), tamper.__name__).to_have_count(1)
         await page.unroute("**/graphql")
 
 

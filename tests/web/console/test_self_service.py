@@ -53,6 +53,14 @@ async def test_a_user_renames_a_device_and_signs_out_one_and_the_others(
 
     await page.get_by_role("link", name="What happened").click()
     await expect(console.rows.first).to_contain_text("Issued")
+    for view in ("session", "event"):
+        await expect(page.get_by_role("main")).to_contain_text("mia")
+        await expect(page.locator("main a[href*='/subject']"), view).to_have_count(0)  # an auditor's view
+        if view == "session":
+            await page.goto(
+                console.address("event", id=await console.rows.first.locator("a").get_attribute("title"))
+            )
+            await expect(page.get_by_role("heading", name="Event: Issued")).to_be_visible()
 
 
 async def test_signing_out_everywhere_signs_out_this_browser_too(console: Console, known: Known) -> None:

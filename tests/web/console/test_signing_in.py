@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.served import run
 from tests.web.conftest import NewContext
@@ -151,6 +151,66 @@ async def test_an_assertion_in_a_link_is_filled_in_and_leaves_the_address(
     await page.get_by_role("button", name="Sign in with it…").click()
     await page.get_by_role("button", name="Sign in", exact=True).click()
     await expect(page.locator(".who")).to_have_text("another")
+
+
+async def test_a_link_to_the_page_that_is_open_already_is_followed(console: Console, known: Known) -> None:
+    await console.open("alarms")
+    page = console.page
+    await expect(page.get_by_label("Assertion", exact=True)).to_be_visible()
+    assertion = known.site.assertion("linked")
+    await page.goto(f"{console.address('alarms')}#assertion={assertion}")
+    await expect(page.get_by_label("Assertion", exact=True)).to_have_value(assertion)
+    await expect(page).to_have_url(console.address("alarms"))
+
+
+async def test_who_is_suspended_is_told_so_and_another_can_sign_in(console: Console, known: Known) -> None:
+    await console.open("me")
+    await console.sign_in("susan", scope="")
+    await known.auditor.ask('mutation { suspendSubject(subject: "susan", reason: "test") { __typename } }')
+    page = console.page
+    await page.reload()
+    await expect(page.get_by_role("alert")).to_contain_text("The user is suspended.")
+    await console.sign_in("another", scope="")
+    await expect(page.locator(".who")).to_have_text("another")
+    await known.auditor.ask('mutation { reactivateSubject(subject: "susan") { __typename } }')
+
+
+async def test_a_refusal_of_tokens_alone_signs_nobody_out(console: Console, watch: Watch) -> None:
+    """The session lives, as its refresh says: whatever else is wrong may pass."""
+    watch.allow("401")
+    await console.signed_in("log")
+    page = console.page
+
+    async def refuses(route: Route) -> None:
+        if "refresh(" in (route.request.post_data or ""):
+            await route.continue_()
+        else:
+            await route.fulfill(status=401, body="{}", content_type="application/json")
+
+    await page.route("**/graphql", refuses)
+    await page.get_by_role("link", name="Event log", exact=True).click()
+    await expect(page.locator(".state.failure")).to_contain_text("Your session goes on.")
+    await page.unroute("**/graphql")
+    await expect(console.rows).to_have_count(50)
+
+
+async def test_nobody_else_is_signed_out_by_whoever_was_signed_in_before(
+    console: Console, known: Known
+) -> None:
+    await console.open("me")
+    await console.sign_in("wanda", scope="")
+    await console.settled()
+    other = Console(page=await console.page.context.new_page(), known=known)
+    await other.page.goto(f"{other.address('me')}#assertion={known.site.assertion('xenia')}")
+    await other.page.get_by_role("button", name="Sign in with it…").click()
+    await other.page.get_by_role("button", name="Sign in", exact=True).click()
+    await expect(other.page.locator(".who")).to_have_text("xenia")
+    page = console.page
+    await page.get_by_role("button", name="Sign out everywhere…").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
+    await expect(page.locator(".who")).to_have_text("xenia")
+    await other.page.reload()
+    await expect(other.page.locator(".who")).to_have_text("xenia")
 
 
 async def test_nothing_is_done_in_the_name_of_whoever_signed_in_in_another_tab(

@@ -93,6 +93,18 @@ async def test_a_lost_connection_is_told_and_comes_back_by_itself(
     await expect(failure).to_have_count(0)
 
 
+async def test_a_server_that_never_answers_is_not_waited_for_for_ever(proxied: Console, known: Known) -> None:
+    await proxied.page.clock.install()
+    await proxied.signed_in("log")
+    held = known.site.proxy.hold("events")
+    await proxied.page.get_by_role("link", name="Event log", exact=True).click()
+    await held.met()
+    await proxied.page.clock.run_for(20_100)
+    await expect(proxied.page.locator(".state.failure")).to_contain_text("The server does not answer.")
+    held.release()
+    await expect(proxied.rows).to_have_count(50)
+
+
 async def test_a_page_that_failed_is_asked_for_again_and_no_row_is_lost(
     console: Console, known: Known, watch: Watch
 ) -> None:

@@ -1,16 +1,19 @@
 // The log's checkpoint, and the proof that an event is in it, verified by this page itself.
 // @ts-check
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { useApp } from "../app-context.js";
 import { useAsked } from "../asking.js";
 import { canHash } from "../merkle.js";
 import { CHECKPOINT, PROOF } from "../operations.js";
 import { BothTimes, Copy, Empty, EventType, Facts, Failure, Heading, Loading } from "../parts.js";
 import { verifyProof } from "../proof.js";
 import { go, href } from "../route.js";
+import { AUDIT } from "../scopes.js";
 import { keepSetting, setting } from "../settings.js";
 
 /** @param {{ query: URLSearchParams }} given */
 export function Log({ query }) {
+  const { may } = useApp();
   const event = query.get("event") ?? "";
   const find = (/** @type {SubmitEvent} */ submitted) => {
     submitted.preventDefault();
@@ -24,7 +27,7 @@ export function Log({ query }) {
       <form class="find wide" onSubmit=${find}><label for="event-id">Event id</label>
         <input id="event-id" name="event" key=${event} defaultValue=${event} class="mono" placeholder="<stream id>:<version>" required autocomplete="off" spellcheck=${false} />
         <button type="submit" class="primary">Verify</button></form>
-      ${event ? html`<${Proof} key=${event} id=${event} />` : html`<p class="muted">Its id stands on the page of each event; <a href=${href("events")}>find one in the event log</a>.</p>`}
+      ${event ? html`<${Proof} key=${event} id=${event} />` : html`<p class="muted">Its id stands on the page of each event${may(AUDIT) && html`; <a href=${href("events")}>find one in the event log</a>`}.</p>`}
     </section>`;
 }
 
@@ -57,11 +60,11 @@ function Proof({ id }) {
   useEffect(() => {
     if (!event || !proof || !canHash()) return undefined;
     let current = true;
-    verifyProof({ leaf: text, event, proof, verifierKey: key }).then((verified) => current && setResult(verified));
+    verifyProof({ id, leaf: text, event, proof, verifierKey: key }).then((verified) => current && setResult(verified));
     return () => {
       current = false;
     };
-  }, [event, proof, text, key]);
+  }, [id, event, proof, text, key]);
   const changeKey = (/** @type {any} */ changed) => {
     setKey(changed.target.value);
     keepSetting("verifier-key", changed.target.value.trim() || null);

@@ -8,6 +8,7 @@ import { REVOKE_ALL } from "../operations.js";
 import { Empty, Failure, Heading, Loading } from "../parts.js";
 import { go, href } from "../route.js";
 import { SessionTable } from "../rows.js";
+import { AUDIT } from "../scopes.js";
 
 /** @param {{ query: URLSearchParams }} given */
 export function Revoke({ query }) {
@@ -42,7 +43,7 @@ function Counted({ filter }) {
 
 /** @param {{ filter: object, matched: number, countAgain: () => void }} given */
 function Run({ filter, matched, countAgain }) {
-  const { announce } = useApp();
+  const { announce, may } = useApp();
   const { busy, error, run } = useAct();
   const [reason, setReason] = useState("");
   const [typed, setTyped] = useState("");
@@ -82,7 +83,7 @@ function Run({ filter, matched, countAgain }) {
   const begun = remaining !== null;
   if (remaining === 0) {
     return html`<div class="state done" role="status"><p class="state-title">${sessions(revoked)} ended</p>
-      <p>Each has an event of its own, and each step of the run has one. <a href=${href("events", { types: "BULK_REVOCATION_EXECUTED" })}>Look at them</a></p></div>`;
+      <p>Each has an event of its own, and each step of the run has one. ${may(AUDIT) && html`<a href=${href("events", { types: "BULK_REVOCATION_EXECUTED" })}>Look at them</a>`}</p></div>`;
   }
   const progress = begun || busy;
   return html`<form class="panel danger-zone" onSubmit=${submit} aria-label="Confirm the revocation">

@@ -7,7 +7,7 @@ import { REVOKE, SESSION_AS_OF, SESSION_BY_ID, SESSION_EVENTS } from "../operati
 import { Address, Agent, BothTimes, Copy, Dialog, Empty, Facts, Failure, Heading, Loading, PagesEnd, Status, SubjectLink } from "../parts.js";
 import { go, href } from "../route.js";
 import { EventTable } from "../rows.js";
-import { ADMIN, AUDIT } from "../scopes.js";
+import { ADMIN } from "../scopes.js";
 import { fromField, toField, zoneName } from "../time.js";
 import { TimelinePicture } from "../timeline-picture.js";
 import { endLabel } from "../words.js";
@@ -42,7 +42,7 @@ function Known({ id, asOf }) {
     ${asOf && html`<${Past} id=${id} asOf=${asOf} />`}
     <div class="panel"><${Facts} rows=${[
       ["Status", html`<${Status} status=${session.status} /> ${session.endedReason && html`<span>${endLabel(session.endedReason)}</span>`}`],
-      ["Subject", may(AUDIT) ? html`<${SubjectLink} id=${session.subject} />` : session.subject],
+      ["Subject", html`<${SubjectLink} id=${session.subject} />`],
       ["Client", session.clientId],
       ["Device", session.deviceLabel],
       ["Agent", html`<${Agent} agent=${session.userAgent} />`],
