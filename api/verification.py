@@ -38,7 +38,9 @@ class Signed:
     """What the log is held to."""
 
     size: int
-    """Of the log when verifying began."""
+    """Of the log when verifying began, by the state of the sealer."""
+    leaves: int
+    """What the log holds, whatever that state says."""
     note: str
     """The checkpoint of the database; empty: there is none."""
     vouched: Vouched
@@ -107,7 +109,14 @@ async def read_signed(connection: AsyncConnection[Any], keys: LogKeyRing, notes:
             what = f"the checkpoint of {where} and another one differ on {body.size} events"
             problems.append(Problem(index=0, what=what))
     vouched = Vouched(roots=roots, recordings=recordings)
-    return Signed(size=size, note=note or "", vouched=vouched, problems=tuple(problems), unsigned=unsigned)
+    return Signed(
+        size=size,
+        leaves=leaves,
+        note=note or "",
+        vouched=vouched,
+        problems=tuple(problems),
+        unsigned=unsigned,
+    )
 
 
 def _keep(roots: dict[int, bytes], recordings: dict[int, bytes], body: CheckpointBody) -> bool:
@@ -161,7 +170,8 @@ async def verify(
             vague.append(Problem(index=lower, what=what, last=size - 1))
     if signed.unsigned is not None:
         vague.append(Problem(index=max(good, default=0), what=signed.unsigned, last=signed.size))
-    of_any = sorted(one.index for one in located)
+    # What would come after the log is no leaf that could be the reason.
+    of_any = sorted(one.index for one in located if one.index < signed.size)
     of_recordings = sorted(one.index for one in located if not one.of_leaves)
     unexplained = []
     for one in (_beyond(one, good) for one in vague):
@@ -205,7 +215,9 @@ async def _verify_log(url: str, signed: Signed, first: int) -> Progress:
     leaves, unrecorded, problems, roots = 0, 0, list[Problem](), list[tuple[int, bool]]()
     async with unhurried_connection(url) as connection:
         if signed.size:
-            async for step in verify_tree(connection, signed.vouched, size=signed.size, first=first):
+            # A root of more leaves than the state says, where the log has them, says that they are right.
+            size = max([signed.size, *(one for one in signed.vouched.roots if one <= signed.leaves)])
+            async for step in verify_tree(connection, signed.vouched, size=size, first=first):
                 leaves += step.leaves
                 unrecorded += step.unrecorded
                 problems += step.problems

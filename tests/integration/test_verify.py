@@ -342,6 +342,11 @@ async def test_what_is_missing_is_not_looked_for_where_a_root_vouches_for_all(un
     await tampered(unguarded, delete_with_its_place_and_close_the_gap, "3814646853 302")
 
 
+async def test_what_is_wrong_after_the_log_does_not_explain_a_root_of_it(unguarded: Made) -> None:
+    """An event near the end and its place are gone, and the state of the sealer agrees."""
+    await tampered(unguarded, delete_with_its_place_and_close_the_gap, "4055360218 5")
+
+
 @pytest.mark.proof
 async def test_a_thousand_random_acts_are_found_with_the_right_first_leaf(unguarded: Made) -> None:
     run = random.randrange(2**32)  # noqa: S311 - told when the test fails
