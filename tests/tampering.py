@@ -126,14 +126,10 @@ def delete_with_its_place_and_close_the_gap(world: Tampering) -> int | range:
     index = delete_with_its_place(world)
     for (above,) in world.execute("SELECT leaf_index FROM log WHERE leaf_index > %s ORDER BY 1", index):
         world.execute("UPDATE log SET leaf_index = leaf_index - 1 WHERE leaf_index = %s", above)
-    agrees = world.chance.random() < 0.5
-    if agrees:
+    if world.chance.random() < 0.5:
         world.execute("UPDATE log_state SET next_index = next_index - 1")
-    if index < world.size // 256 * 256:  # told by the tiles
-        return index
-    told = _vouched(world, index)
-    # A log that ends early looks as if its last leaf had been cut off: nothing tells the two apart.
-    return told if agrees else range(told.start, world.size)
+    # Told by the tiles, or, beyond the last full one, by roots and holes alone.
+    return index if index < world.size // 256 * 256 else _vouched(world, index)
 
 
 def _vouched(world: Tampering, index: int) -> range:
